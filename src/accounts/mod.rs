@@ -1,0 +1,33 @@
+//! Accounts: who someone is.
+//!
+//! Registering, changing name, display name and password, deleting. Each is one unit of work, with its transaction.
+//! A change that takes rights away ends sessions and notes the change in that same transaction.
+
+mod delete;
+mod name;
+mod password;
+mod profile;
+mod register;
+
+pub use delete::delete;
+pub use name::{DisplayName, EmailAddress, Username};
+pub(crate) use password::normalised;
+pub use password::{Password, change as change_password};
+pub use profile::{Changes, update};
+pub use register::{Registration, create, register};
+
+use crate::app::App;
+use crate::error::{Broken, Error, Result};
+use crate::hasher::{PasswordHash, Verdict};
+use crate::id::UserId;
+use crate::store::users;
+
+/// Checks the password that a user gives beside a good token, and returns its hash. A wrong one is a bad `field`,
+/// not a 401: the token is fine.
+async fn confirm(app: &App, user: UserId, field: &'static str, password: &str) -> Result<PasswordHash> {
+    let hash = users::password_hash(&app.db, user).await?.ok_or(Error::RevokedToken)?;
+    match app.hasher.verify(&normalised(password), Some(&hash)).await? {
+        Verdict::Wrong => Err(Error::field(field, Broken::new("incorrect", "This is not your password."))),
+        Verdict::Right | Verdict::RightButOutdated => Ok(hash),
+    }
+}

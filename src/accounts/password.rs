@@ -1,0 +1,141 @@
+//! What a password must be, and changing it.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+use zxcvbn::matching::patterns::MatchPattern;
+use zxcvbn::{Score, zxcvbn};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Broken, Error, Result};
+use crate::id::SessionId;
+use crate::sessions;
+use crate::store::changes::Reason;
+use crate::store::users::{self, User};
+
+/// Characters a password may have at most, after normalisation.
+const MAX_CHARACTERS: usize = 128;
+
+/// Longer ones are not looked up: no list has them, and the estimator's time grows with the square of the length.
+const ESTIMATED_CHARACTERS: usize = 48;
+
+/// A new password that fulfils the rules, in Unicode NFC, so that another keyboard's spelling of it is the same.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// A password as it is hashed.
+pub(crate) fn normalised(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.nfc().collect())
+}
+
+impl Password {
+    /// Checks all rules that don't depend on whose password it is.
+    pub fn parse(text: &str, config: &Config) -> Result<Password, Broken> {
+        let password = normalised(text);
+        let length = password.chars().count();
+        let least = config.password_min_length;
+        if length < least {
+            return Err(Broken::new("too_short", format!("Use {least} to {MAX_CHARACTERS} characters.")));
+        }
+        if length > MAX_CHARACTERS {
+            return Err(Broken::new("too_long", format!("Use {least} to {MAX_CHARACTERS} characters.")));
+        }
+        if config.password_check_common && length <= ESTIMATED_CHARACTERS && is_common(&password) {
+            let rule = "This password is among the first that anyone would try; use a few unrelated words.";
+            return Err(Broken::new("too_common", rule));
+        }
+        Ok(Password(password))
+    }
+
+    /// Refuses a password that is one of its owner's own names, in any case.
+    pub fn check_not_a_name(&self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), Broken> {
+        let folded = self.0.to_lowercase();
+        let same = names.into_iter().any(|name| normalised(name.as_ref()).to_lowercase() == folded);
+        let rule = "Use a password that is not your username or e-mail address.";
+        if same { Err(Broken::new("same_as_identity", rule)) } else { Ok(()) }
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[REDACTED]")
+    }
+}
+
+/// Whether the estimator's list of leaked passwords has it as a whole (letters for digits and reversed, too), or it
+/// would be guessed within a thousand tries: `aaaaaaaa`, `abcabcabc`, a keyboard's row.
+fn is_common(password: &str) -> bool {
+    let estimate = zxcvbn(password, &[]);
+    let listed = |pattern: &MatchPattern| match pattern {
+        // Its type can't be named outside its crate.
+        MatchPattern::Dictionary(word) => format!("{:?}", word.dictionary_name) == "Passwords",
+        _ => false,
+    };
+    let whole = matches!(estimate.sequence(), [only] if listed(&only.pattern));
+    whole || estimate.score() == Score::Zero
+}
+
+/// Replaces a user's password, and ends every session but `keep`.
+pub async fn change(app: &App, user: &User, keep: SessionId, current: &str, new: &Password) -> Result<()> {
+    let names = user.username.iter().chain(&user.email);
+    new.check_not_a_name(names).map_err(|broken| Error::field("new_password", broken))?;
+    let old = super::confirm(app, user.id, "current_password", current).await?;
+    let hash = app.hasher.hash(new.expose()).await?;
+    let now = app.clock.now();
+
+    let mut tx = app.db.begin().await?;
+    if !users::set_password(&mut tx, user.id, &old, &hash, now).await? {
+        return Err(changed_meanwhile("current_password"));
+    }
+    sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
+    tx.commit().await
+}
+
+/// The password that was right a moment ago has since been replaced by another request.
+pub(super) fn changed_meanwhile(field: &'static str) -> Error {
+    Error::field(
+        field,
+        Broken::new("incorrect", "Your password was changed at the same moment; use the new one."),
+    )
+}
+
+/// Who checks a new password also knows whose it will be.
+pub(super) fn check(password: &Password, names: [Option<&str>; 2]) -> Result<()> {
+    let names = names.into_iter().flatten();
+    password.check_not_a_name(names).map_err(|broken| Error::field("password", broken))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_passwords_are_found_and_others_are_not() {
+        for common in [
+            "password",
+            "Password1",
+            "p@ssw0rd",
+            "12345678",
+            "qwertyuiop",
+            "iloveyou",
+            "aaaaaaaa",
+            "abcabcabc",
+            "drowssap",
+            "letmein1",
+            "trustno1",
+        ] {
+            assert!(is_common(common), "{common}");
+        }
+        for fine in
+            ["correct horse battery staple", "Tr0ub4dor&3", "kiesel-wolke-7", "пароль-ветер-стол", "hJ7#kq2x"]
+        {
+            assert!(!is_common(fine), "{fine}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Changing one's names.
+
+use super::{DisplayName, Username};
+use crate::app::App;
+use crate::error::{Broken, Error, Result};
+use crate::store::users::{self, User};
+
+/// What to change: `None` leaves a name as it is, `Some(None)` takes it away.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub username: Option<Option<Username>>,
+    pub display_name: Option<Option<DisplayName>>,
+}
+
+/// Changes a user's names, and returns the user as it is then.
+pub async fn update(app: &App, user: &User, changes: &Changes) -> Result<User> {
+    if matches!(changes.username, Some(None)) && user.email.is_none() {
+        let rule = Broken::new("required", "An account without an e-mail address needs a username.");
+        return Err(Error::field("username", rule));
+    }
+    let username = changes.username.as_ref().map(|new| new.as_ref().map(Username::parts));
+    let display_name = changes.display_name.as_ref().map(|new| new.as_ref().map(DisplayName::as_str));
+    users::set_profile(&app.db, user.id, username, display_name, app.clock.now()).await?;
+    users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken)
+}

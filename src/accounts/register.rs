@@ -1,0 +1,72 @@
+//! Making an account.
+
+use super::{DisplayName, EmailAddress, Password, Username, password};
+use crate::app::App;
+use crate::config;
+use crate::error::{Broken, Error, Result};
+use crate::id::UserId;
+use crate::store::users::{self, NewUser, User};
+
+/// What someone registers with.
+#[derive(Debug)]
+pub struct Registration {
+    pub username: Option<Username>,
+    pub email: Option<EmailAddress>,
+    pub password: Password,
+    pub display_name: Option<DisplayName>,
+}
+
+/// Registers someone, where registration is open.
+pub async fn register(app: &App, registration: &Registration) -> Result<User> {
+    if app.config.registration == config::Registration::Closed {
+        return Err(Error::RegistrationClosed);
+    }
+    create(app, registration, &[]).await
+}
+
+/// Makes an account with these roles, each of which must exist.
+pub async fn create(app: &App, registration: &Registration, roles: &[String]) -> Result<User> {
+    let username = registration.username.as_ref().map(Username::parts);
+    let email = registration.email.as_ref().map(EmailAddress::parts);
+    if username.is_none() && email.is_none() {
+        let rule = Broken::new("required", "Give a `username`, an `email`, or both.");
+        return Err(Error::field("username", rule));
+    }
+    password::check(
+        &registration.password,
+        [username.map(|(typed, _)| typed), email.map(|(typed, _)| typed)],
+    )?;
+
+    let taken = async || users::taken(&app.db, username.map(|(_, key)| key), email.map(|(_, key)| key)).await;
+    // Most conflicts are found here, before a hash is spent on them; the insert finds the rest.
+    if let Some(error) = taken().await? {
+        return Err(error);
+    }
+    let password_hash = app.hasher.hash(registration.password.expose()).await?;
+    let now = app.clock.now();
+    let user = NewUser {
+        id: UserId::new(now),
+        username,
+        email,
+        email_verified: false,
+        display_name: registration.display_name.as_ref().map(DisplayName::as_str),
+        password_hash: &password_hash,
+    };
+
+    let mut tx = app.db.begin().await?;
+    if !users::insert(&mut tx, &user, now).await? {
+        drop(tx);
+        // Whoever was faster may have gone again; then the name is free, but this request has had its answer.
+        return Err(taken().await?.unwrap_or(Error::UsernameTaken));
+    }
+    for role in roles {
+        if !users::grant(&mut tx, user.id, role).await? {
+            let known = users::roles(&mut tx).await?.join(", ");
+            let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
+            return Err(Error::field("roles", rule));
+        }
+    }
+    let created = users::by_id(&mut tx, user.id).await?;
+    tx.commit().await?;
+    created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there").into())
+}

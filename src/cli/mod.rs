@@ -1,0 +1,94 @@
+//! The command line: reads the settings, runs one command, and turns its outcome into an exit code.
+//!
+//! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
+
+mod migrate;
+mod openapi;
+mod serve;
+mod user;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use actix_web::web::ServiceConfig;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{self, Config, Problem};
+use crate::telemetry;
+
+/// An authentication service, in one program.
+///
+/// Settings come from flags, the environment and .env in the working directory, in that order.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Migrates the database, then serves; the default.
+    Serve,
+    /// Migrates the database and exits.
+    Migrate,
+    /// Users.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Prints the OpenAPI document.
+    Openapi,
+}
+
+/// The whole program, with routes of one's own beside the service's.
+pub fn main_with(own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> ExitCode {
+    let matches = config::with_settings(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let config = config::dotenv(Path::new(".env"))
+        .map_err(|problem| vec![problem])
+        .and_then(|file| config::collect(&matches, std::env::vars_os().chain(file)));
+    let config = match config {
+        Ok(config) => config,
+        Err(problems) => return complain(&problems),
+    };
+
+    let outcome = match cli.command.unwrap_or(Command::Serve) {
+        Command::Openapi => openapi::print(),
+        command => {
+            telemetry::start(&config);
+            actix_web::rt::System::new().block_on(async {
+                match command {
+                    Command::Serve => serve::run(config, own_routes).await,
+                    Command::Migrate => migrate::run(config).await,
+                    Command::User(command) => user::run(config, command).await,
+                    Command::Openapi => openapi::print(),
+                }
+            })
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portcullis: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Settings from a command line and an environment alone, as [`main_with`] would read them.
+pub fn config_from<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, Vec<Problem>> {
+    let matches = config::with_settings(Cli::command()).try_get_matches_from(arguments);
+    let matches =
+        matches.map_err(|error| vec![Problem { name: "arguments".into(), what: error.to_string() }])?;
+    config::collect(&matches, environment)
+}
+
+fn complain(problems: &[Problem]) -> ExitCode {
+    eprintln!("portcullis: some settings are not as they must be:");
+    problems.iter().for_each(|problem| eprintln!("  {problem}"));
+    eprintln!("`portcullis --help` lists them all.");
+    ExitCode::from(2)
+}

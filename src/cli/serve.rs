@@ -1,0 +1,55 @@
+//! `portcullis serve`.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::web::{Data, ServiceConfig};
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http;
+
+/// Below this a stolen hash is cheap to guess at.
+const ADVISED_BCRYPT_COST: u32 = 10;
+
+pub(super) async fn run(
+    config: Config,
+    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> anyhow::Result<()> {
+    if config.bcrypt_cost < ADVISED_BCRYPT_COST {
+        tracing::warn!(
+            cost = config.bcrypt_cost,
+            "BCRYPT_COST is below {ADVISED_BCRYPT_COST}: fit for tests only"
+        );
+    }
+    let address = SocketAddr::new(config.host, config.port);
+    // Taken first, so that a second service on the same port leaves the database alone.
+    let listener = TcpListener::bind(address).with_context(|| {
+        format!("can't listen on {address}; stop what does, or choose another PORT or HOST")
+    })?;
+    let address = listener.local_addr()?;
+    let app = Data::new(App::start(config, Clock::system()).await?);
+    let server = http::serve(app.clone(), listener, own_routes)?;
+    tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let handle = server.handle();
+    let stopping = app.clone();
+    actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new requests, and those in flight may end");
+        stopping.begin_shutdown();
+        handle.stop(true).await;
+    });
+    server.await?;
+    // A frozen database must not keep the process.
+    let _ = tokio::time::timeout(Duration::from_secs(2), app.db.close()).await;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `portcullis user`.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
+
+use crate::accounts::{self, EmailAddress, Password, Registration, Username};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Broken, Error};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Creates a user, also where registration is closed. Asks for the password, or reads it from standard input.
+    Create(CreateArguments),
+}
+
+#[derive(Debug, Args)]
+#[group(id = "names", required = true, multiple = true, args = ["username", "email"])]
+pub(super) struct CreateArguments {
+    /// 3 to 64 of A-Z a-z 0-9 . _ -
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+
+    /// The e-mail address.
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+
+    /// A role that the user gets: admin, say. May be given several times.
+    #[arg(long = "role", value_name = "NAME")]
+    roles: Vec<String>,
+}
+
+pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<()> {
+    let UserCommand::Create(arguments) = command;
+    let username = arguments.username.as_deref().map(Username::parse).transpose();
+    let username = username.map_err(|broken| refused("--username", broken))?;
+    let email = arguments.email.as_deref().map(EmailAddress::parse).transpose();
+    let email = email.map_err(|broken| refused("--email", broken))?;
+    let password =
+        Password::parse(&ask_for_password()?, &config).map_err(|broken| refused("the password", broken))?;
+    let registration = Registration { username, email, password, display_name: None };
+
+    let app = App::start(config, Clock::system()).await?;
+    let created = accounts::create(&app, &registration, &arguments.roles).await;
+    app.db.close().await;
+    match created {
+        Ok(user) => println!("Created user {}.", user.id),
+        Err(Error::Validation(errors)) => {
+            bail!(errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join(" "))
+        }
+        // What the log would have of a request's failure, the person at the terminal is told.
+        Err(Error::Internal(cause) | Error::Unavailable(cause)) => return Err(cause),
+        Err(error) => bail!(error),
+    }
+    Ok(())
+}
+
+fn refused(what: &str, broken: Broken) -> anyhow::Error {
+    anyhow!("{what} is refused: {}", broken.message)
+}
+
+/// From the terminal without showing it, or the first line of standard input.
+fn ask_for_password() -> anyhow::Result<Zeroizing<String>> {
+    if io::stdin().is_terminal() {
+        let first =
+            Zeroizing::new(rpassword::prompt_password("Password: ").context("can't ask for the password")?);
+        let again =
+            Zeroizing::new(rpassword::prompt_password("Again: ").context("can't ask for the password")?);
+        if first != again {
+            bail!("the two passwords differ; nothing was created");
+        }
+        return Ok(first);
+    }
+    let mut line = Zeroizing::new(String::new());
+    io::stdin().read_line(&mut line).context("can't read the password from standard input")?;
+    let length = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(length);
+    Ok(line)
+}

@@ -1,0 +1,142 @@
+//! Reading all settings at once: flags first, then the environment, then `.env`.
+//!
+//! clap stops at the first value that it can't parse. So each setting is parsed by itself first, which finds all
+//! that is wrong; only then is the command line read as a whole.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+
+use clap::builder::ValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
+
+use super::Config;
+
+/// A setting that is not as it must be: its name, and what is wrong and allowed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub name: String,
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.what)
+    }
+}
+
+/// The variable of a setting.
+fn variable(setting: &Arg) -> String {
+    setting.get_id().as_str().to_uppercase()
+}
+
+fn settings() -> Vec<Arg> {
+    let command = <Config as clap::Args>::augment_args(Command::new("settings"));
+    command.get_arguments().cloned().collect()
+}
+
+/// The variables of all settings, in the order of [`Config`], with their defaults.
+pub fn variables() -> Vec<(String, Option<String>)> {
+    let default = |setting: &Arg| {
+        setting.get_default_values().first().map(|value| value.to_string_lossy().into_owned())
+    };
+    settings().iter().map(|setting| (variable(setting), default(setting))).collect()
+}
+
+/// `command` with a flag for each setting. It takes any text for them: [`collect`] judges it.
+pub fn with_settings(command: Command) -> Command {
+    settings().into_iter().fold(command, |command, setting| {
+        let help =
+            format!("{} [env: {}]", setting.get_help().cloned().unwrap_or_default(), variable(&setting));
+        command.arg(setting.help(help).value_parser(ValueParser::os_string()))
+    })
+}
+
+/// What `.env` in the working directory holds, where there is one.
+pub fn dotenv(path: &Path) -> Result<Vec<(OsString, OsString)>, Problem> {
+    let problem = |what: &str| Problem { name: path.display().to_string(), what: what.to_owned() };
+    // dotenvy's own errors quote the line, which may hold a secret.
+    let lines = match dotenvy::from_path_iter(path) {
+        Ok(lines) => lines,
+        Err(error) if error.not_found() => return Ok(Vec::new()),
+        Err(_) => return Err(problem("can't be read; check that it is a file that this user may read")),
+    };
+    let mut read = Vec::new();
+    for line in lines {
+        let what = || match read.last() {
+            Some((name, _)) => {
+                format!("the line after that of {name:?} is not NAME=value, perhaps with quotes")
+            }
+            None => "the first line is not NAME=value, perhaps with quotes".to_owned(),
+        };
+        let (name, value) = line.map_err(|_| problem(&what()))?;
+        read.push((OsString::from(name), OsString::from(value)));
+    }
+    Ok(read)
+}
+
+/// The settings that `matches` (of a command [with them](with_settings)) and `environment` give. The environment
+/// is in the order of precedence: the first value of a variable that is not empty counts.
+pub fn collect(
+    matches: &ArgMatches,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, Vec<Problem>> {
+    let mut given = BTreeMap::new();
+    for (name, value) in environment {
+        if !value.is_empty() {
+            given.entry(name).or_insert(value);
+        }
+    }
+    let mut problems = Vec::new();
+    let mut line = vec![OsString::from("settings")];
+    for setting in settings() {
+        let id = setting.get_id().as_str();
+        let flag = setting.get_long().expect("each setting has a flag");
+        let variable = variable(&setting);
+        let (name, value) = match from_command_line(matches, id) {
+            Some(value) => (format!("--{flag}"), value),
+            None => match given.get(&OsString::from(&variable)) {
+                Some(value) => (variable, value.clone()),
+                None => continue,
+            },
+        };
+        let mut argument = OsString::from(format!("--{flag}="));
+        argument.push(value);
+        match parse([OsString::from("settings"), argument.clone()]) {
+            Ok(_) => line.push(argument),
+            Err(error) => problems.push(Problem { name, what: reason(&error) }),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let config =
+        parse(line).map_err(|error| vec![Problem { name: "settings".into(), what: reason(&error) }])?;
+    let contradictions = config.contradictions();
+    if contradictions.is_empty() {
+        return Ok(config);
+    }
+    Err(contradictions.into_iter().map(|(id, what)| Problem { name: id.to_uppercase(), what }).collect())
+}
+
+/// A flag's text, where it was given.
+fn from_command_line(matches: &ArgMatches, id: &str) -> Option<OsString> {
+    let given = matches.value_source(id) == Some(ValueSource::CommandLine);
+    let values: Vec<_> = given.then(|| matches.get_raw(id)).flatten()?.collect();
+    Some(values.join(std::ffi::OsStr::new(",")))
+}
+
+fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Config, clap::Error> {
+    let command = <Config as clap::Args>::augment_args(Command::new("settings"));
+    Config::from_arg_matches(&command.try_get_matches_from(line)?)
+}
+
+/// What the value's parser said; clap's own message would quote the value, which may be a secret.
+fn reason(error: &clap::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => source.to_string(),
+        None => "is not valid UTF-8".to_owned(),
+    }
+}

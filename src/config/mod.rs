@@ -1,0 +1,122 @@
+//! Settings: what there is to set, its defaults and its bounds.
+//!
+//! A field of [`Config`] is a setting. Its doc comment is its documentation (`--help` shows it), its name in capitals
+//! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
+
+mod load;
+mod value;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use load::{Problem, collect, dotenv, variables, with_settings};
+use value::*;
+pub use value::{Algorithm, DatabaseUrl, LogFormat, Registration};
+
+use crate::secret::SecretKey;
+
+/// The settings of a running service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, global = true, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = address)]
+    pub host: IpAddr,
+
+    /// Port to listen on; 0 takes any free one.
+    #[arg(long, global = true, value_name = "PORT", default_value = "8080", value_parser = port)]
+    pub port: u16,
+
+    /// What clients call this service: the issuer (`iss`) of its tokens.
+    #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
+    pub public_url: String,
+
+    /// The database: an SQLite file, made where it is missing, or postgres://user:password@host/name.
+    #[arg(long, global = true, value_name = "URL", default_value = "sqlite://data/portcullis.db", value_parser = database_url)]
+    pub database_url: DatabaseUrl,
+
+    /// Connections to the database at most.
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "10", value_parser = connections)]
+    pub database_max_connections: u32,
+
+    /// Secret of 32 bytes or more; encrypts private keys and authenticates refresh tokens. Replicas must share one.
+    /// Unset: made once, in data/secret.key.
+    #[arg(long, global = true, value_name = "SECRET", value_parser = secret)]
+    pub secret_key: Option<SecretKey>,
+
+    /// How access tokens are signed: ES256, with a key that the service makes and keeps, or HS256 with JWT_SECRET.
+    #[arg(long, global = true, value_name = "NAME", default_value = "ES256", value_parser = algorithm)]
+    pub jwt_algorithm: Algorithm,
+
+    /// The secret of HS256, 32 bytes or more.
+    #[arg(long, global = true, value_name = "SECRET", value_parser = secret)]
+    pub jwt_secret: Option<SecretKey>,
+
+    /// The audience (`aud`) that access tokens are written for and must have. Unset: PUBLIC_URL.
+    #[arg(long, global = true, value_name = "TEXT", value_parser = audience)]
+    pub jwt_audience: Option<String>,
+
+    /// Lifetime of an access token.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "15m", value_parser = access_token_ttl)]
+    pub access_token_ttl: Duration,
+
+    /// Lifetime of a refresh token, from its last use.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30d", value_parser = session_ttl)]
+    pub refresh_token_ttl: Duration,
+
+    /// Lifetime of a session, from login, however often it is refreshed.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "90d", value_parser = session_ttl)]
+    pub session_max_age: Duration,
+
+    /// bcrypt's cost, 4 to 16; each step doubles the work of a login.
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "12", value_parser = bcrypt_cost)]
+    pub bcrypt_cost: u32,
+
+    /// Characters that a new password must have at least, 1 to 128.
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "8", value_parser = password_length)]
+    pub password_min_length: usize,
+
+    /// Whether new passwords that are common or easily guessed are refused.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub password_check_common: bool,
+
+    /// Who may register: open (everyone) or closed (no one; accounts are made on the command line).
+    #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
+    pub registration: Registration,
+
+    /// Proxies whose x-forwarded-for is believed: addresses or CIDRs, separated by commas.
+    #[arg(long, global = true, value_name = "CIDRS", value_parser = network, value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Origins whose pages may call from a browser, separated by commas: https://app.example.com, say.
+    #[arg(long, global = true, value_name = "ORIGINS", value_parser = origin, value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+
+    /// How log lines are written: text or json.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, also by module (info,portcullis=debug).
+    #[arg(long, global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
+    pub rust_log: String,
+}
+
+impl Config {
+    /// The audience of access tokens.
+    pub fn audience(&self) -> &str {
+        self.jwt_audience.as_deref().unwrap_or(&self.public_url)
+    }
+
+    /// What is wrong with settings that are sound each by itself: the setting's name and what to do.
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if self.jwt_algorithm == Algorithm::Hs256 && self.jwt_secret.is_none() {
+            found.push((
+                "jwt_secret",
+                "JWT_ALGORITHM=HS256 needs it: a secret of 32 bytes or more".to_owned(),
+            ));
+        }
+        found
+    }
+}

@@ -1,0 +1,139 @@
+//! Every way a request can fail.
+//!
+//! A variant for each thing a client can learn; [`Error::code`] is the part of it that is stable. What went wrong
+//! inside (a database error, a bug) folds into [`Error::Internal`] or [`Error::Unavailable`], whose cause is for the
+//! log alone.
+
+use std::time::Duration;
+
+/// What the crate's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A request's failure. Its `Display` is the sentence that the client reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    MalformedBody(&'static str),
+    #[error("The cursor is not one that a list answered with; leave it out to start from the newest.")]
+    InvalidCursor,
+    #[error("{0}")]
+    InvalidRequest(String),
+
+    #[error("The name or the password is wrong.")]
+    InvalidCredentials,
+    #[error("This needs an access token: send `authorization: Bearer <token>`.")]
+    MissingToken,
+    #[error("The access token is not valid here.")]
+    InvalidToken,
+    #[error("The access token has expired; refresh it.")]
+    ExpiredToken,
+    #[error("The session of this token has ended; log in again.")]
+    RevokedToken,
+    #[error("The refresh token is not valid, or its session has ended; log in again.")]
+    InvalidRefreshToken,
+
+    #[error("This needs the role `{0}`.")]
+    Forbidden(&'static str),
+    #[error("This account is disabled.")]
+    AccountDisabled,
+    #[error("Registration is closed here; ask an administrator for an account.")]
+    RegistrationClosed,
+
+    #[error("There is nothing here.")]
+    NotFound,
+    #[error("This path does not take that method; the `allow` header lists what it takes.")]
+    MethodNotAllowed,
+    #[error("The body is larger than 16 KiB.")]
+    BodyTooLarge,
+    #[error("Send `application/json` or `application/x-www-form-urlencoded`, without a content-encoding.")]
+    UnsupportedMediaType,
+
+    #[error("That username is taken.")]
+    UsernameTaken,
+    #[error("That e-mail address is taken.")]
+    EmailTaken,
+    #[error("This is the last enabled admin; give another user the role `admin` first.")]
+    LastAdmin,
+
+    #[error("Some fields are not as they must be; `errors` names each.")]
+    Validation(Vec<FieldError>),
+
+    #[error("Something failed on our side; the request id finds it in the log.")]
+    Internal(#[source] anyhow::Error),
+    #[error("The service can't do this at the moment; try again shortly.")]
+    Unavailable(#[source] anyhow::Error),
+    #[error("Too many passwords are being checked at the moment; try again shortly.")]
+    Overloaded,
+}
+
+/// One field of a request that broke a rule. The value itself is never part of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    pub field: &'static str,
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// A rule that a value broke, before it is known which field it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl Broken {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Broken {
+        Broken { code, message: message.into() }
+    }
+
+    pub fn at(self, field: &'static str) -> FieldError {
+        FieldError { field, code: self.code, message: self.message }
+    }
+}
+
+impl Error {
+    /// A single field's failure.
+    pub fn field(field: &'static str, broken: Broken) -> Error {
+        Error::Validation(vec![broken.at(field)])
+    }
+
+    /// The stable code of the contract.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::MalformedBody(_) => "malformed_body",
+            Error::InvalidCursor => "invalid_cursor",
+            Error::InvalidRequest(_) => "invalid_request",
+            Error::InvalidCredentials => "invalid_credentials",
+            Error::MissingToken => "missing_token",
+            Error::InvalidToken => "invalid_token",
+            Error::ExpiredToken => "expired_token",
+            Error::RevokedToken => "revoked_token",
+            Error::InvalidRefreshToken => "invalid_refresh_token",
+            Error::Forbidden(_) => "forbidden",
+            Error::AccountDisabled => "account_disabled",
+            Error::RegistrationClosed => "registration_closed",
+            Error::NotFound => "not_found",
+            Error::MethodNotAllowed => "method_not_allowed",
+            Error::BodyTooLarge => "body_too_large",
+            Error::UnsupportedMediaType => "unsupported_media_type",
+            Error::UsernameTaken => "username_taken",
+            Error::EmailTaken => "email_taken",
+            Error::LastAdmin => "last_admin",
+            Error::Validation(_) => "validation_failed",
+            Error::Internal(_) => "internal",
+            Error::Unavailable(_) => "unavailable",
+            Error::Overloaded => "overloaded",
+        }
+    }
+
+    /// How long a client should wait before it tries again, where waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Error::Unavailable(_) | Error::Overloaded).then_some(Duration::from_secs(2))
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Error {
+        Error::Internal(error)
+    }
+}

@@ -1,0 +1,186 @@
+//! How a password becomes a stored text, and back.
+//!
+//! bcrypt takes 72 bytes, the last of which is a terminating NUL, and its key repeats: it ignores what is longer and
+//! can't tell `a` from `a\0a`. So there are two schemes, told apart by their tags:
+//!
+//! - `$2b$…`: bcrypt alone, for passwords of at most 71 bytes without a NUL.
+//! - `$bcrypt-sha256$v=2,t=2b,r=<cost>$<salt>$<hash>`: for all others, the published scheme of Python's passlib
+//!   (`bcrypt_sha256`, version 2): bcrypt of base64(HMAC-SHA-256(salt, password)), which is 44 characters without a
+//!   NUL, whatever the password. The HMAC is keyed with the salt, so that a stolen list of plain SHA-256 digests
+//!   can't be tried instead of passwords.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::hmac;
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bcrypt::HashParts;
+use zeroize::Zeroizing;
+
+use crate::secret;
+
+/// The bytes that bcrypt can take whole, its terminating NUL not counted.
+const BCRYPT_MAX_BYTES: usize = 71;
+
+/// A parsed hash.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    parts: Parts,
+    prehashed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Parts {
+    cost: u32,
+    salt: [u8; 16],
+    /// Salt and hash in bcrypt's base64, 22 and 31 characters.
+    text: String,
+}
+
+/// Hashes under a random salt.
+pub fn hash(password: &str, cost: u32) -> Stored {
+    let salt = secret::random();
+    let prehashed = needs_prehash(password);
+    Stored { parts: compute(password, cost, salt, prehashed), prehashed }
+}
+
+fn needs_prehash(password: &str) -> bool {
+    password.len() > BCRYPT_MAX_BYTES || password.contains('\0')
+}
+
+fn compute(password: &str, cost: u32, salt: [u8; 16], prehashed: bool) -> Parts {
+    let parts = if prehashed {
+        let key = bcrypt::BASE_64.encode(salt);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), password.as_bytes());
+        let digest = Zeroizing::new(BASE64_STANDARD.encode(tag.as_ref()));
+        bcrypt::hash_with_salt(digest.as_bytes(), cost, salt)
+    } else {
+        bcrypt::hash_with_salt(password, cost, salt)
+    };
+    Parts::from(parts.expect("the cost is within bcrypt's bounds"))
+}
+
+impl From<HashParts> for Parts {
+    fn from(parts: HashParts) -> Parts {
+        let text = parts.to_string().split_off("$2b$12$".len());
+        Parts { cost: parts.get_cost(), salt: parts.get_salt_raw(), text }
+    }
+}
+
+impl Stored {
+    /// A hash of this cost that no password matches, and that takes as long to compare as any.
+    pub fn unmatchable(cost: u32) -> Stored {
+        let salt: [u8; 16] = secret::random();
+        let text =
+            format!("{}{}", bcrypt::BASE_64.encode(salt), bcrypt::BASE_64.encode(secret::random::<23>()));
+        Stored { parts: Parts { cost, salt, text }, prehashed: false }
+    }
+
+    /// bcrypt's cost: the work doubles with each step.
+    pub fn cost(&self) -> u32 {
+        self.parts.cost
+    }
+
+    /// Whether this is `password`'s hash. Takes the same time for any answer.
+    pub fn verify(&self, password: &str) -> bool {
+        // A plain hash was made of a password that bcrypt takes whole: no other one can be it, though bcrypt,
+        // cutting it or repeating it, might say so. It computes all the same, for the time it takes.
+        let possible = self.prehashed || !needs_prehash(password);
+        let computed = compute(password, self.parts.cost, self.parts.salt, self.prehashed);
+        secret::equal(computed.text.as_bytes(), self.parts.text.as_bytes()) && possible
+    }
+}
+
+impl fmt::Display for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { cost, text, .. } = &self.parts;
+        if self.prehashed {
+            let (salt, hash) = text.split_at(22);
+            write!(f, "$bcrypt-sha256$v=2,t=2b,r={cost}${salt}${hash}")
+        } else {
+            write!(f, "$2b${cost:02}${text}")
+        }
+    }
+}
+
+impl FromStr for Stored {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Stored, ()> {
+        let parse = |plain: &str| plain.parse::<HashParts>().map(Parts::from).map_err(|_| ());
+        match text.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
+            Some(rest) => {
+                let (cost, salt_and_hash) = rest.split_once('$').ok_or(())?;
+                let (salt, hash) = salt_and_hash.split_once('$').ok_or(())?;
+                Ok(Stored { parts: parse(&format!("$2b${cost:0>2}${salt}{hash}"))?, prehashed: true })
+            }
+            None if text.starts_with("$2b$") => Ok(Stored { parts: parse(text)?, prehashed: false }),
+            None => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with passlib 1.7.4: `bcrypt.using(rounds=4)` and `bcrypt_sha256.using(rounds=4)`.
+    const PASSLIB: [(&str, &str); 4] = [
+        ("correct horse battery staple", "$2b$04$/Kcy4tIPs0YXYW1Qeyjp4O3IJt.d8FaZJcbf2xzr52Hn4YDbv9Mqi"),
+        (
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "$bcrypt-sha256$v=2,t=2b,r=4$SgnErbzv53ak5Yib8o.VBu$u0SbN1EeQIT0Q70W3xcDd8xRIl74Cba",
+        ),
+        ("a\0a", "$bcrypt-sha256$v=2,t=2b,r=4$bTEHP0Ic5Va.b7jVrpkUVu$uEBgYN4t6jSQobOyHaEIRjaECyaj2Mq"),
+        (
+            "pässwördpässwördpässwördpässwördpässwördpässwördpässwördpässwördpässwördpässwördpässwördpässwörd",
+            "$bcrypt-sha256$v=2,t=2b,r=4$AvbRg8.rGHnYer76byy0y.$CeMLl7KpbRykHAdlx5ThC5tbR6mO9mS",
+        ),
+    ];
+
+    #[test]
+    fn agrees_with_passlib() {
+        for (password, stored) in PASSLIB {
+            let parsed: Stored = stored.parse().unwrap();
+            assert!(parsed.verify(password), "{stored}");
+            assert!(!parsed.verify(&password[1..]), "{stored}");
+            assert_eq!(parsed.to_string(), stored);
+        }
+    }
+
+    #[test]
+    fn long_passwords_and_nuls_are_taken_whole() {
+        let long = "x".repeat(72);
+        for (password, other) in [
+            ("short", "shorter"),
+            (&long[..71], &long[..]),
+            (&long[..], &long[..71]),
+            (&format!("{long}a"), &format!("{long}b")),
+            ("a", "a\0a"),
+            ("a\0a", "a"),
+            ("", "\0"),
+            ("é".repeat(36).as_str(), "é".repeat(37).as_str()),
+        ] {
+            let stored: Stored = hash(password, 4).to_string().parse().unwrap();
+            assert!(stored.verify(password), "{password:?}");
+            assert!(!stored.verify(other), "{password:?} and {other:?}");
+        }
+    }
+
+    #[test]
+    fn plain_bcrypt_is_used_where_it_can_be() {
+        assert!(hash(&"x".repeat(71), 4).to_string().starts_with("$2b$04$"));
+        assert!(hash(&"x".repeat(72), 4).to_string().starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"));
+        assert!(hash("nul\0", 12).to_string().starts_with("$bcrypt-sha256$v=2,t=2b,r=12$"));
+    }
+
+    #[test]
+    fn a_malformed_hash_is_refused() {
+        let sound = hash("x", 4).to_string();
+        for broken in
+            ["", "$2b$", "plain", &sound[..59], &format!("{sound}x"), "$bcrypt-sha256$v=2,t=2b,r=4$x"]
+        {
+            assert!(broken.parse::<Stored>().is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! `/api/v1/admin`: for those with the role `admin`.
+
+pub(super) mod users;

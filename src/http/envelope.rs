@@ -1,0 +1,129 @@
+//! What every response has around it: the request's id, security headers, the form of its errors, a line in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpResponse};
+use anyhow::anyhow;
+use futures_util::FutureExt;
+
+use super::error::{Rendered, of_status, render};
+use crate::error::Error;
+use crate::id::UserId;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The user whom a request turned out to be from, for the log.
+pub(super) struct LoggedUser(pub UserId);
+
+/// The outermost middleware.
+pub(super) async fn wrap(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let log = |status: StatusCode, route: Option<&str>, user: Option<UserId>| {
+        tracing::info!(
+            target: "portcullis::request",
+            %method,
+            route = route.unwrap_or("-"),
+            status = status.as_u16(),
+            ms = started.elapsed().as_millis() as u64,
+            request_id = %id,
+            user_id = user.map(tracing::field::display),
+        );
+    };
+
+    let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => {
+            let mut response = as_problem(response, &id);
+            add_headers(response.response_mut().head_mut(), &id);
+            let request = response.request();
+            let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
+            log(response.status(), request.match_pattern().as_deref(), user);
+            return Ok(response);
+        }
+        // No layer within this one is known to fail; if one does, its status is all that is known.
+        Ok(Err(error)) => of_status(error.as_response_error().status_code()),
+        Err(_) => Error::Internal(anyhow!("the handler panicked")),
+    };
+    log_cause(&failure, &id);
+    let Rendered { status, headers, body } = render(&failure, &id);
+    let mut response = HttpResponse::with_body(status, BoxBody::new(body));
+    headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
+    add_headers(response.head_mut(), &id);
+    log(status, None, None);
+    Err(InternalError::from_response("", response).into())
+}
+
+/// The client's own id where it is sane, else a fresh one.
+fn request_id(request: &ServiceRequest) -> String {
+    let sane = |id: &&str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        (1..=128).contains(&id.len()) && id.bytes().all(allowed)
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(sane);
+    given.map_or_else(|| crate::secret::base64url(&crate::secret::random::<12>()), str::to_owned)
+}
+
+/// A failed response in the form of the contract. A handler's own body under a 4xx or 5xx stays as it is.
+fn as_problem<B: MessageBody>(
+    response: ServiceResponse<B>,
+    id: &str,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let (status, failure) = (response.status(), response.response().error());
+    let empty = matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
+    let failed = status.is_client_error() || status.is_server_error();
+    let rendered = match failure.and_then(|failure| failure.as_error::<Error>()) {
+        _ if !failed => return response.map_into_left_body(),
+        Some(error) => {
+            log_cause(error, id);
+            render(error, id)
+        }
+        None if failure.is_some() || empty => {
+            let error = of_status(status);
+            log_cause(&error, id);
+            render(&error, id)
+        }
+        None => return response.map_into_left_body(),
+    };
+    let response = response.map_body(|head, _| {
+        head.status = rendered.status;
+        rendered.headers.into_iter().for_each(|(name, value)| drop(head.headers_mut().insert(name, value)));
+        BoxBody::new(rendered.body)
+    });
+    response.map_into_right_body()
+}
+
+/// Failures of ours are logged here, once; a client's own are its own to know.
+fn log_cause(error: &Error, id: &str) {
+    match error {
+        Error::Internal(cause) => tracing::error!(request_id = id, "{cause:#}"),
+        Error::Unavailable(cause) => tracing::warn!(request_id = id, "{cause:#}"),
+        Error::Overloaded => tracing::warn!(request_id = id, "the hashing queue is full"),
+        _ => {}
+    }
+}
+
+fn add_headers(head: &mut ResponseHead, id: &str) {
+    let headers = head.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // What may be kept says so; everything else here is someone's own.
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

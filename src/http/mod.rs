@@ -1,0 +1,184 @@
+//! The HTTP surface: the only room that knows actix.
+//!
+//! Handlers turn requests into calls of the rooms, and what those return into responses. Each says in its signature
+//! who may call it: [`CurrentUser`] or [`Admin`] among its arguments; a handler without one is public. What comes
+//! after that in a request (query, path, body) is read inside the handler, so that a stranger is told "401" and never
+//! what else is wrong.
+//!
+//! # A protected route of your own
+//!
+//! ```
+//! # use portcullis::{app::App, cli, clock::Clock, http};
+//! use actix_web::web;
+//! use portcullis::http::CurrentUser;
+//!
+//! async fn greet(user: CurrentUser) -> String {
+//!     format!("Hello, {}!", user.username.as_deref().unwrap_or("friend"))
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> anyhow::Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let database = format!("--database-url=sqlite://{}", folder.path().join("doc.db").display());
+//! # let secret = format!("--secret-key={}", "for-this-example-alone".repeat(2));
+//! # let config = cli::config_from(["portcullis", &database, &secret], []).expect("sound settings");
+//! # let app = web::Data::new(App::start(config, Clock::system()).await?);
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! # let url = format!("http://{}/greet", listener.local_addr()?);
+//! let server = http::serve(app, listener, |routes| {
+//!     routes.route("/greet", web::get().to(greet));
+//! })?;
+//! # tokio::spawn(server);
+//!
+//! // Without a token, the handler is never reached:
+//! assert_eq!(reqwest::get(url).await?.status(), 401);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! In your own program, `portcullis::cli::main_with` does all around it: settings, database, signals.
+
+mod accounts;
+mod admin;
+mod body;
+mod client;
+mod current_user;
+mod docs;
+mod envelope;
+mod error;
+mod health;
+mod keys;
+mod params;
+mod passwords;
+mod sessions;
+
+use std::net::TcpListener;
+use std::time::Duration;
+use std::{io, thread};
+
+use actix_cors::Cors;
+use actix_web::dev::Server;
+use actix_web::http::Method;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpServer, Resource, Responder, web};
+
+use crate::app::App;
+use crate::error::Error;
+
+pub use current_user::{Admin, CurrentUser, RequireRole, Role};
+pub use docs::OPENAPI;
+
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept: longer than the usual proxy keeps its end, so that it never sends into a
+/// connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long requests in flight may take once the service has been told to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Every surface. actix tries routes in this order, so those that are asked most come first.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        at("/api/v1/me").get(accounts::me).patch(accounts::update).delete(accounts::delete),
+        at("/api/v1/refresh").post(sessions::refresh),
+        at("/api/v1/login").post(sessions::login),
+        at("/api/v1/logout").post(sessions::logout),
+        at("/api/v1/register").post(accounts::register),
+        at("/.well-known/jwks.json").get(keys::jwks),
+        at("/health/live").get(health::live),
+        at("/health/ready").get(health::ready),
+        at("/api/v1/me/password").put(passwords::change),
+        at("/api/v1/me/sessions").get(sessions::list),
+        at("/api/v1/me/sessions/{id}").delete(sessions::end),
+        at("/api/v1/admin/users").get(admin::users::list),
+        at("/api/v1/admin/users/{id}").get(admin::users::one),
+        at("/openapi.json").get(docs::openapi),
+        at("/docs").get(docs::page),
+        at("/docs/{file}").get(docs::file),
+    ]
+}
+
+/// A path and what it takes.
+pub struct Endpoint {
+    pub path: &'static str,
+    pub methods: Vec<Method>,
+    resource: Resource,
+}
+
+fn at(path: &'static str) -> Endpoint {
+    Endpoint { path, methods: Vec::new(), resource: web::resource(path) }
+}
+
+macro_rules! method {
+    ($name:ident, $($Method:ident),+) => {
+        fn $name<F, Args>(mut self, handler: F) -> Endpoint
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            $(
+                self.resource = self.resource.route(web::method(Method::$Method).to(handler.clone()));
+                self.methods.push(Method::$Method);
+            )+
+            self
+        }
+    };
+}
+
+impl Endpoint {
+    method!(get, GET, HEAD);
+    method!(post, POST);
+    method!(put, PUT);
+    method!(patch, PATCH);
+    method!(delete, DELETE);
+}
+
+/// Starts to serve on `listener`, with routes of one's own beside the service's. The returned server runs when it is
+/// awaited, and stops, letting requests in flight end, when its handle says so.
+pub fn serve(
+    app: Data<App>,
+    listener: TcpListener,
+    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<Server> {
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(app.clone())
+            .configure(|routes| {
+                for endpoint in endpoints() {
+                    routes.service(endpoint.resource);
+                }
+            })
+            .configure(own_routes.clone())
+            .default_service(web::to(not_found))
+            .wrap(cors(&app.config.cors_origins))
+            .wrap(from_fn(envelope::wrap))
+    });
+    Ok(server
+        .workers(thread::available_parallelism().map_or(1, |cores| cores.get()))
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}
+
+async fn not_found() -> Result<&'static str, Error> {
+    Err(Error::NotFound)
+}
+
+/// Lets pages of the listed origins call from a browser. Cookies play no part, so credentials are not allowed.
+fn cors(origins: &[String]) -> Condition<Cors> {
+    let cors = Cors::default()
+        .block_on_origin_mismatch(false)
+        .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .allowed_headers(["authorization", "content-type", "x-request-id"])
+        .expose_headers(["location", "retry-after", "www-authenticate", "x-request-id"])
+        .max_age(3600);
+    let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
+    Condition::new(!origins.is_empty(), cors)
+}

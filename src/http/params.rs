@@ -1,0 +1,161 @@
+//! Query parameters, and the lists that are paged with them.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use percent_encoding::percent_decode;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::secret::{base64url, from_base64url};
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 200;
+
+/// A request's query. Extracting it never fails; reading it does, inside the handler, after its caller is known.
+pub(super) struct Params(String);
+
+impl FromRequest for Params {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Params(request.query_string().to_owned())))
+    }
+}
+
+impl Params {
+    /// A parameter's value; `None` where it is absent.
+    pub fn one(&self, name: &str) -> Result<Option<String>> {
+        let pairs = decode_pairs(self.0.as_bytes());
+        let pairs = pairs.ok_or_else(|| Error::InvalidRequest("The query is not valid UTF-8.".to_owned()))?;
+        let mut values = pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(Error::InvalidRequest(format!("Give `{name}` once."))),
+            None => Ok(first),
+        }
+    }
+
+    /// A parameter that `parse` takes; `allowed` says what that is.
+    pub fn parsed<T>(
+        &self,
+        name: &str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.one(name)? else { return Ok(None) };
+        let parsed =
+            parse(&text).ok_or_else(|| Error::InvalidRequest(format!("`{name}` must be {allowed}.")));
+        parsed.map(Some)
+    }
+
+    /// Which part of a list is asked for.
+    pub fn page<Id: From<[u8; 16]>>(&self) -> Result<Page<Id>> {
+        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT);
+        let before = match self.one("cursor")? {
+            Some(cursor) => Some(read_cursor(&cursor).ok_or(Error::InvalidCursor)?),
+            None => None,
+        };
+        Ok(Page { limit, before })
+    }
+}
+
+/// A part of a list, which is ordered by id, newest first.
+pub(super) struct Page<Id> {
+    limit: u32,
+    /// The last item of the part before.
+    pub before: Option<Id>,
+}
+
+impl<Id> Page<Id> {
+    /// How many rows to ask for: one more than are answered, to know whether there are more.
+    pub fn rows(&self) -> u32 {
+        self.limit + 1
+    }
+
+    /// The answer's body, from the rows that came.
+    pub fn list<Row, Item>(
+        &self,
+        mut rows: Vec<Row>,
+        id: impl FnOnce(&Row) -> [u8; 16],
+        item: impl FnMut(Row) -> Item,
+    ) -> List<Item> {
+        let more = rows.len() > self.limit as usize;
+        rows.truncate(self.limit as usize);
+        let next_cursor = rows.last().filter(|_| more).map(|last| base64url(&id(last)));
+        List { items: rows.into_iter().map(item).collect(), next_cursor }
+    }
+}
+
+/// A list as every endpoint answers it.
+#[derive(Serialize)]
+pub(super) struct List<Item> {
+    items: Vec<Item>,
+    next_cursor: Option<String>,
+}
+
+fn read_cursor<Id: From<[u8; 16]>>(cursor: &str) -> Option<Id> {
+    let bytes: [u8; 16] = from_base64url(cursor)?.try_into().ok()?;
+    Some(Id::from(bytes))
+}
+
+/// The pairs of `application/x-www-form-urlencoded`; `None` where they are not UTF-8 after decoding.
+pub(super) fn decode_pairs(encoded: &[u8]) -> Option<Vec<(String, String)>> {
+    let decode = |part: &[u8]| {
+        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+    };
+    let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    let pair = |pair: &[u8]| {
+        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &[][..]),
+        };
+        Some((decode(name)?, decode(value)?))
+    };
+    pairs.map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::UserId;
+
+    fn page(query: &str) -> Result<Page<UserId>> {
+        Params(query.to_owned()).page()
+    }
+
+    #[test]
+    fn limits_are_1_to_200() {
+        assert_eq!(page("").unwrap().limit, 50);
+        assert_eq!(page("limit=200&other=x").unwrap().limit, 200);
+        for bad in ["limit=0", "limit=201", "limit=-1", "limit=", "limit=x", "limit=1&limit=2", "limit=%ff"] {
+            assert!(matches!(page(bad), Err(Error::InvalidRequest(_))), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_read_as_it_was_written(id in any::<[u8; 16]>()) {
+            let read = page(&format!("cursor={}", base64url(&id))).unwrap();
+            prop_assert_eq!(read.before, Some(UserId::from(id)));
+        }
+
+        #[test]
+        fn any_other_cursor_is_refused(text in "[A-Za-z0-9_=.-]{0,40}") {
+            let ours = from_base64url(&text).is_some_and(|bytes| bytes.len() == 16);
+            prop_assert_eq!(page(&format!("cursor={text}")).is_ok(), ours);
+        }
+
+        #[test]
+        fn no_query_panics(bytes in any::<Vec<u8>>()) {
+            let _ = decode_pairs(&bytes);
+        }
+    }
+}

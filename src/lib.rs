@@ -1,0 +1,38 @@
+//! Portcullis: an authentication service, in one program.
+//!
+//! Register, login, access tokens (JWT), protected routes, sessions whose refresh tokens rotate, roles; on embedded
+//! SQLite or on Postgres. The README tells how to run it; [`http`] tells how to protect a route of your own.
+//!
+//! # The map
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `openapi` |
+//! | [`http`] | the HTTP surface; the only room that knows actix |
+//! | [`accounts`] | who someone is: register, profile, password, delete |
+//! | [`sessions`] | being logged in: login, refresh, end |
+//! | [`tokens`] | access tokens and their keys; the only room that knows JWT |
+//! | [`hasher`] | password hashing, on threads of its own |
+//! | [`store`] | what is kept; the only room that knows SQL |
+//! | [`app`] | [`App`](app::App): what every request shares |
+//! | [`config`] | the settings |
+//! | [`error`], [`clock`], [`id`], [`secret`], [`telemetry`] | what all rooms may use |
+//!
+//! Who may know whom: `cli → http → accounts, sessions → tokens, hasher → store → error, clock, id, secret, config`.
+//! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
+//! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
+
+pub mod accounts;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod hasher;
+pub mod http;
+pub mod id;
+pub mod secret;
+pub mod sessions;
+pub mod store;
+pub mod telemetry;
+pub mod tokens;

@@ -1,0 +1,59 @@
+//! Ending sessions: at once, and noted for all who hold their tokens.
+
+use chrono::{DateTime, Utc};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::{SessionId, UserId};
+use crate::store::changes::{self, Reason};
+use crate::store::{Tx, sessions};
+
+/// Which of a user's sessions a logout ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogoutScope {
+    /// The one that asks.
+    #[default]
+    Session,
+    All,
+    /// All but the one that asks.
+    Others,
+}
+
+/// Logs out.
+pub async fn logout(app: &App, user: UserId, session: SessionId, scope: LogoutScope) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    match scope {
+        LogoutScope::Session => {
+            if sessions::end(&mut tx, user, session, now).await? {
+                changes::insert(&mut tx, Reason::LoggedOut, user, Some(session), now).await?;
+            }
+        }
+        LogoutScope::All => end_all(&mut tx, Reason::LoggedOut, user, None, now).await?,
+        LogoutScope::Others => end_all(&mut tx, Reason::LoggedOut, user, Some(session), now).await?,
+    }
+    tx.commit().await
+}
+
+/// Ends one of the user's sessions; [`Error::NotFound`] for one that has ended already or is not the user's.
+pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if !sessions::end(&mut tx, user, session, now).await? {
+        return Err(Error::NotFound);
+    }
+    changes::insert(&mut tx, Reason::SessionEnded, user, Some(session), now).await?;
+    tx.commit().await
+}
+
+/// Ends all of the user's sessions but `except`, as part of a larger change.
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    reason: Reason,
+    user: UserId,
+    except: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sessions::end_all(tx, user, except, now).await?;
+    changes::insert_ended(tx, reason, user, now).await
+}

@@ -1,0 +1,87 @@
+//! Logging in.
+
+use super::{Client, TokenResponse, issue};
+use crate::accounts::{EmailAddress, Username, normalised};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::hasher::Verdict;
+use crate::id::SessionId;
+use crate::store::sessions::{self, Session};
+use crate::store::users::{self, Credentials};
+
+/// The one name that a login gives. It need not be a valid one: then it is no one's.
+#[derive(Debug)]
+pub enum Identifier {
+    Username(String),
+    Email(String),
+    /// A username, or an address where it has an `@`.
+    Either(String),
+}
+
+/// Starts a session. An unknown name, a wrong password and a disabled account answer the same and in the same time;
+/// only who gives the right password learns that the account is disabled.
+pub async fn login(
+    app: &App,
+    identifier: &Identifier,
+    password: &str,
+    client: &Client,
+) -> Result<TokenResponse> {
+    let password = normalised(password);
+    let found = find(app, identifier).await?;
+    let verdict = app.hasher.verify(&password, found.as_ref().map(|found| &found.password_hash)).await?;
+    let Some(Credentials { mut user, password_hash }) = found.filter(|_| verdict != Verdict::Wrong) else {
+        return Err(Error::InvalidCredentials);
+    };
+    if user.disabled {
+        return Err(Error::AccountDisabled);
+    }
+    let renewed = match verdict {
+        Verdict::RightButOutdated => app.hasher.hash(&password).await?,
+        _ => password_hash.clone(),
+    };
+
+    let now = app.clock.now();
+    let ends_by = now + app.config.session_max_age;
+    let session = Session {
+        id: SessionId::new(now),
+        user_id: user.id,
+        generation: 1,
+        arrived: 0,
+        rotations: Default::default(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: ends_by.min(now + app.config.refresh_token_ttl),
+        ends_by,
+        ended_at: None,
+        ip: client.ip.map(|ip| ip.to_string()),
+        user_agent: client.user_agent.clone(),
+    };
+    let mut tx = app.db.begin().await?;
+    if !users::set_login(&mut tx, user.id, &password_hash, &renewed, now).await? {
+        // The password was changed, or the account disabled or deleted, while this one was being checked.
+        return Err(Error::InvalidCredentials);
+    }
+    sessions::insert(&mut tx, &session).await?;
+    tx.commit().await?;
+
+    user.last_login_at = Some(now);
+    issue(app, user, &session, session.generation, now)
+}
+
+async fn find(app: &App, identifier: &Identifier) -> Result<Option<Credentials>> {
+    match identifier {
+        // Postgres has no NUL in its texts, and so no one has it in a name.
+        Identifier::Email(text) | Identifier::Username(text) | Identifier::Either(text)
+            if text.contains('\0') =>
+        {
+            Ok(None)
+        }
+        Identifier::Email(text) => users::by_email(&app.db, &EmailAddress::key_of(text)).await,
+        Identifier::Either(text) if text.contains('@') => {
+            users::by_email(&app.db, &EmailAddress::key_of(text)).await
+        }
+        Identifier::Username(text) | Identifier::Either(text) => {
+            users::by_username(&app.db, &Username::key_of(text)).await
+        }
+    }
+}

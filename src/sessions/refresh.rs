@@ -1,0 +1,51 @@
+//! Replacing a refresh token by its successor. The reasoning is in the [room's own words](super).
+
+use chrono::{DateTime, Utc};
+
+use super::{GRACE, TokenResponse, issue};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::SessionId;
+use crate::store::changes::Reason;
+use crate::store::sessions::{self, Session};
+use crate::store::users;
+
+/// Answers a refresh token with its successor and a new access token.
+pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
+    let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
+    let now = app.clock.now();
+    let expires_at = now + app.config.refresh_token_ttl;
+    let session = match sessions::rotate(&app.db, id, generation, now, expires_at).await? {
+        Some(rotated) => rotated,
+        None => replaced_before(app, id, generation, now).await?,
+    };
+    let user = users::by_id(&app.db, session.user_id).await?;
+    let user = user.filter(|user| !user.disabled).ok_or(Error::InvalidRefreshToken)?;
+    issue(app, user, &session, generation + 1, now)
+}
+
+/// The session of a token that is no longer the present one, if it may still be used; if not, the session ends.
+async fn replaced_before(app: &App, id: SessionId, generation: i64, now: DateTime<Utc>) -> Result<Session> {
+    let session = sessions::by_id(&app.db, id).await?.filter(|session| session.is_open(now));
+    // A generation that is yet to come has a valid MAC only where the database was set back to a backup.
+    let session =
+        session.filter(|session| generation < session.generation).ok_or(Error::InvalidRefreshToken)?;
+    if may_be_used_again(&session, generation, now) {
+        return Ok(session);
+    }
+    let mut tx = app.db.begin().await?;
+    if sessions::end(&mut tx, session.user_id, id, now).await? {
+        crate::store::changes::insert(&mut tx, Reason::RefreshTokenReused, session.user_id, Some(id), now)
+            .await?;
+    }
+    tx.commit().await?;
+    tracing::warn!(event = "refresh_token_reused", session_id = %id, user_id = %session.user_id, "a replaced refresh token was used again; its session has ended");
+    Err(Error::InvalidRefreshToken)
+}
+
+fn may_be_used_again(session: &Session, generation: i64, now: DateTime<Utc>) -> bool {
+    let replacements = session.generation - generation;
+    let just_replaced = session.rotations.replaced_at(replacements).is_some_and(|at| now <= at + GRACE);
+    let successor_arrived = session.arrived > generation;
+    just_replaced || !successor_arrived
+}

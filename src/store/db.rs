@@ -1,0 +1,208 @@
+//! One query, two databases.
+//!
+//! [`Db`] and [`Tx`] take the same `$1`-style SQL text on Postgres and on SQLite, and a store function is written once:
+//!
+//! ```ignore
+//! let sql = "update sessions set ended_at = $2 where id = $1 and ended_at is null returning *";
+//! db.query(sql).bind(id).bind(now).fetch_optional().await
+//! ```
+//!
+//! Every statement, the wait for a connection included, ends within [`DEADLINE`], so that a database which is away,
+//! stopped or frozen costs a request a few seconds and an [`Error::Unavailable`], never a hang.
+//!
+//! SQLite has one writer at a time. Here that is one connection of its own, for which statements and transactions
+//! queue in order; statements that start with `select` go to the readers.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, Encode, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Type};
+
+use crate::error::{Error, Result};
+
+/// What a statement may take at most, waiting for a connection included.
+pub const DEADLINE: Duration = Duration::from_secs(4);
+
+/// The database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub enum Db {
+    Postgres(PgPool),
+    Sqlite { readers: SqlitePool, writer: SqlitePool },
+}
+
+/// A transaction: dropped without [`commit`](Tx::commit), it never happened.
+#[derive(Debug)]
+pub enum Tx {
+    Postgres(sqlx::Transaction<'static, Postgres>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+}
+
+/// Where a statement can run: `&Db`, or `&mut Tx` to be part of a transaction.
+pub trait Executor<'e>: Send {
+    fn query(self, sql: &'static str) -> Query<'e>;
+}
+
+/// A value that both databases can store.
+pub trait Value<'v>: Encode<'v, Postgres> + Type<Postgres> + Encode<'v, Sqlite> + Type<Sqlite> {}
+impl<'v, T: Encode<'v, Postgres> + Type<Postgres> + Encode<'v, Sqlite> + Type<Sqlite>> Value<'v> for T {}
+
+/// A row that both databases can give.
+pub trait Row: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow> + Send + Unpin> Row for T {}
+
+/// A statement with its arguments, on its way to a database.
+#[must_use = "a query does nothing until it is executed or fetched"]
+pub struct Query<'e> {
+    sql: &'static str,
+    target: Target<'e>,
+    unencodable: Option<BoxDynError>,
+}
+
+enum Target<'e> {
+    PgPool(&'e PgPool, PgArguments),
+    PgConnection(&'e mut sqlx::PgConnection, PgArguments),
+    SqlitePool(&'e SqlitePool, SqliteArguments),
+    SqliteConnection(&'e mut sqlx::SqliteConnection, SqliteArguments),
+}
+
+impl Db {
+    /// Begins a transaction. On SQLite it takes the writer's place at once (`begin immediate`): one that only found
+    /// out at its first write that another was faster would fail.
+    pub async fn begin(&self) -> Result<Tx> {
+        in_time(async {
+            Ok(match self {
+                Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+                Db::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+            })
+        })
+        .await
+    }
+}
+
+impl Tx {
+    /// Makes it all happen.
+    pub async fn commit(self) -> Result<()> {
+        in_time(async {
+            match self {
+                Tx::Postgres(tx) => tx.commit().await,
+                Tx::Sqlite(tx) => tx.commit().await,
+            }
+        })
+        .await
+    }
+}
+
+impl<'e> Executor<'e> for &'e Db {
+    fn query(self, sql: &'static str) -> Query<'e> {
+        let target = match self {
+            Db::Postgres(pool) => Target::PgPool(pool, PgArguments::default()),
+            Db::Sqlite { readers, .. } if sql.starts_with("select") => {
+                Target::SqlitePool(readers, SqliteArguments::default())
+            }
+            Db::Sqlite { writer, .. } => Target::SqlitePool(writer, SqliteArguments::default()),
+        };
+        Query { sql, target, unencodable: None }
+    }
+}
+
+impl<'e> Executor<'e> for &'e mut Tx {
+    fn query(self, sql: &'static str) -> Query<'e> {
+        let target = match self {
+            Tx::Postgres(tx) => Target::PgConnection(tx, PgArguments::default()),
+            Tx::Sqlite(tx) => Target::SqliteConnection(tx, SqliteArguments::default()),
+        };
+        Query { sql, target, unencodable: None }
+    }
+}
+
+/// Runs a finished sqlx query on whichever target there is.
+macro_rules! run {
+    ($query:expr, $make:path, $fetch:ident $(, $then:ident)?) => {{
+        let Query { sql, target, unencodable } = $query;
+        in_time(async move {
+            if let Some(error) = unencodable {
+                return Err(sqlx::Error::Encode(error));
+            }
+            match target {
+                Target::PgPool(pool, arguments) => $make(sql, arguments).$fetch(pool).await$(.map(|done| done.$then()))?,
+                Target::PgConnection(on, arguments) => $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?,
+                Target::SqlitePool(pool, arguments) => $make(sql, arguments).$fetch(pool).await$(.map(|done| done.$then()))?,
+                Target::SqliteConnection(on, arguments) => $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?,
+            }
+        })
+        .await
+    }};
+}
+
+impl<'e> Query<'e> {
+    /// Gives the next `$n` its value.
+    pub fn bind<'v>(mut self, value: impl Value<'v>) -> Query<'e> {
+        let added = match &mut self.target {
+            Target::PgPool(_, arguments) | Target::PgConnection(_, arguments) => arguments.add(value),
+            Target::SqlitePool(_, arguments) | Target::SqliteConnection(_, arguments) => arguments.add(value),
+        };
+        self.unencodable = self.unencodable.or(added.err());
+        self
+    }
+
+    /// Runs it and tells how many rows it changed.
+    pub async fn execute(self) -> Result<u64> {
+        run!(self, sqlx::query_with, execute, rows_affected)
+    }
+
+    /// The one row that it must have.
+    pub async fn fetch_one<T: Row>(self) -> Result<T> {
+        run!(self, sqlx::query_as_with, fetch_one)
+    }
+
+    /// Its row, if it has one.
+    pub async fn fetch_optional<T: Row>(self) -> Result<Option<T>> {
+        run!(self, sqlx::query_as_with, fetch_optional)
+    }
+
+    /// All its rows.
+    pub async fn fetch_all<T: Row>(self) -> Result<Vec<T>> {
+        run!(self, sqlx::query_as_with, fetch_all)
+    }
+}
+
+async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(DEADLINE, work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Error::Unavailable(anyhow!("the database did not answer within {DEADLINE:?}"))),
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        if is_passing(&error) { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
+    }
+}
+
+/// Whether the same request may well succeed later: the database is away, busy, full or shutting down.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+            // Classes of SQLSTATE: connection, transaction rollback, resources, operator intervention, system.
+            // 25006: read-only, as a standby is until it is promoted.
+            Some(error) => {
+                ["08", "40", "53", "57", "58", "25006"].iter().any(|class| error.code().starts_with(class))
+            }
+            // Primary result codes: busy, locked, read-only, I/O error, full, can't open.
+            None => error
+                .code()
+                .and_then(|code| code.parse::<i32>().ok())
+                .is_some_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff))),
+        },
+        _ => false,
+    }
+}

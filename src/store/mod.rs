@@ -1,0 +1,17 @@
+//! What is kept: the only room that knows SQL.
+//!
+//! A file a table, its row struct beside its queries. Functions take `&Db` or `&mut Tx` through [`Executor`], bind
+//! every time from the clock, and decide nothing: what a change means, and which rows change together, is for the
+//! rooms above.
+
+pub mod changes;
+mod db;
+pub mod migrations;
+mod open;
+pub mod secret_fingerprint;
+pub mod sessions;
+pub mod signing_keys;
+pub mod users;
+
+pub use db::{Db, Executor, Tx};
+pub use open::make_private_folder;

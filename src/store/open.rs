@@ -1,0 +1,100 @@
+//! Opening the database that `DATABASE_URL` names.
+
+use std::str::FromStr;
+use std::time::Duration;
+use std::{fs, io};
+
+use anyhow::Context;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::db::{DEADLINE, Db};
+use super::migrations;
+
+/// How long a statement may run on Postgres before the server itself cancels it; a little under [`DEADLINE`], so
+/// that its own error is the one that is seen.
+const STATEMENT_TIMEOUT: &str = "3500ms";
+
+/// How long a request waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Db {
+    /// Connects, and brings the schema up to date. Several processes may do so at once.
+    pub async fn open(url: &str, max_connections: u32) -> anyhow::Result<Db> {
+        if url.starts_with("sqlite:") {
+            open_sqlite(url, max_connections).await
+        } else {
+            open_postgres(url, max_connections).await
+        }
+    }
+
+    /// Gives the connections back.
+    pub async fn close(&self) {
+        match self {
+            Db::Postgres(pool) => pool.close().await,
+            Db::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
+    // The URL holds a password, and sqlx's complaint about it could quote it.
+    let options =
+        PgConnectOptions::from_str(url).map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres URL"))?;
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let options = options.application_name("portcullis");
+    migrations::run_postgres(&options).await.with_context(|| {
+        format!(
+            "can't open the Postgres database at {place}; check that it runs and that DATABASE_URL is right"
+        )
+    })?;
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options.options([("statement_timeout", STATEMENT_TIMEOUT)]));
+    Ok(Db::Postgres(pool))
+}
+
+async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
+    let options = SqliteConnectOptions::from_str(url)
+        .context("DATABASE_URL is not an SQLite URL")?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A registration that was answered survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // Only another process (the command line beside the service) is ever waited for.
+        .busy_timeout(DEADLINE);
+    let file = options.get_filename().to_path_buf();
+    let cant =
+        || format!("can't open the SQLite database {}; check DATABASE_URL and the folder", file.display());
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_private_folder(folder).with_context(cant)?;
+    }
+    migrations::run_sqlite(&options, &file).await.with_context(cant)?;
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(DEADLINE)
+            // A file needs no ping.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let readers = pool(max_connections.min(cores))
+        .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
+    let writer = pool(1).connect_with(options).await.with_context(cant)?;
+    Ok(Db::Sqlite { readers, writer })
+}
+
+/// A folder that only its owner may enter: password hashes and the secret lie there.
+pub fn make_private_folder(folder: &std::path::Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}

@@ -1,0 +1,171 @@
+//! `sessions`.
+
+use chrono::{DateTime, Utc};
+
+use super::db::{Executor, Tx};
+use super::users::{User, user_columns};
+use crate::error::Result;
+use crate::id::{SessionId, UserId};
+
+/// How many characters of `rotations` are kept: eight times of 16 digits and a comma.
+const ROTATIONS_KEPT: i32 = 8 * 17;
+
+/// A session: one login, until it ends.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Session {
+    pub id: SessionId,
+    pub user_id: UserId,
+    /// The generation of the refresh token that is valid now; the first is 1.
+    pub generation: i64,
+    /// The highest generation of which a token was seen to come back; 0 before the first.
+    pub arrived: i64,
+    #[sqlx(try_from = "String")]
+    pub rotations: Rotations,
+    pub created_at: DateTime<Utc>,
+    pub last_used_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// The latest moment that `expires_at` can be moved to.
+    pub ends_by: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+impl Session {
+    /// Whether it is good for anything at `now`.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        self.ended_at.is_none() && now < self.expires_at
+    }
+}
+
+/// When the latest generations replaced the ones before them, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct Rotations(Vec<DateTime<Utc>>);
+
+impl Rotations {
+    /// When the `n`th token before the present one was replaced; `None` where that is too long ago to be kept.
+    pub fn replaced_at(&self, n: i64) -> Option<DateTime<Utc>> {
+        self.0.get(usize::try_from(n).ok()?.checked_sub(1)?).copied()
+    }
+}
+
+/// As [`rotate`] writes it; what it cut off in the middle does not parse and is dropped.
+impl From<String> for Rotations {
+    fn from(written: String) -> Rotations {
+        let times = written.split(',').map_while(|micros| micros.parse().ok());
+        Rotations(times.map_while(DateTime::from_timestamp_micros).collect())
+    }
+}
+
+/// A session together with its user, as a protected request needs them.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Presence {
+    #[sqlx(flatten)]
+    pub user: User,
+    pub session_arrived: i64,
+    pub session_last_used_at: DateTime<Utc>,
+    pub session_expires_at: DateTime<Utc>,
+    pub session_ended_at: Option<DateTime<Utc>>,
+}
+
+/// The session and its user, in one query; `None` where either is gone.
+pub async fn presence(db: impl Executor<'_>, id: SessionId) -> Result<Option<Presence>> {
+    let sql = concat!(
+        "select ",
+        user_columns!(),
+        ", s.arrived as session_arrived, s.last_used_at as session_last_used_at, \
+         s.expires_at as session_expires_at, s.ended_at as session_ended_at \
+         from sessions s join users u on u.id = s.user_id where s.id = $1"
+    );
+    db.query(sql).bind(id).fetch_optional().await
+}
+
+/// The session with this id.
+pub async fn by_id(db: impl Executor<'_>, id: SessionId) -> Result<Option<Session>> {
+    db.query("select * from sessions where id = $1").bind(id).fetch_optional().await
+}
+
+/// The user's open sessions, newest first, from the one before `before` on.
+pub async fn page(
+    db: impl Executor<'_>,
+    user: UserId,
+    now: DateTime<Utc>,
+    before: Option<SessionId>,
+    limit: u32,
+) -> Result<Vec<Session>> {
+    let sql = "select * from sessions where user_id = $1 and ended_at is null and expires_at > $2 \
+               and (cast($3 as uuid) is null or id < $3) order by id desc limit $4";
+    db.query(sql).bind(user).bind(now).bind(before).bind(i64::from(limit)).fetch_all().await
+}
+
+/// Inserts a session as it is.
+pub async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
+    let sql = "insert into sessions (id, user_id, generation, arrived, rotations, created_at, last_used_at, \
+               expires_at, ends_by, ip, user_agent) values ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10)";
+    tx.query(sql)
+        .bind(session.id)
+        .bind(session.user_id)
+        .bind(session.generation)
+        .bind(session.arrived)
+        .bind(session.created_at)
+        .bind(session.last_used_at)
+        .bind(session.expires_at)
+        .bind(session.ends_by)
+        .bind(session.ip.as_deref())
+        .bind(session.user_agent.as_deref())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Replaces generation `generation` by the next, once: `None` where it is not the present one, or the session is
+/// not open. That the token came back proves that its generation arrived.
+pub async fn rotate(
+    db: impl Executor<'_>,
+    id: SessionId,
+    generation: i64,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<Option<Session>> {
+    let sql = "update sessions set generation = generation + 1, arrived = generation, last_used_at = $3, \
+               rotations = substr(cast($5 as text) || ',' || rotations, 1, $6), \
+               expires_at = case when $4 < ends_by then $4 else ends_by end \
+               where id = $1 and generation = $2 and ended_at is null and expires_at > $3 returning *";
+    db.query(sql)
+        .bind(id)
+        .bind(generation)
+        .bind(now)
+        .bind(expires_at)
+        .bind(now.timestamp_micros().to_string())
+        .bind(ROTATIONS_KEPT)
+        .fetch_optional()
+        .await
+}
+
+/// Notes that a token of `generation` came back, and that the session is in use.
+pub async fn set_seen(
+    db: impl Executor<'_>,
+    id: SessionId,
+    generation: i64,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let sql = "update sessions set arrived = case when arrived < $2 then $2 else arrived end, last_used_at = $3 \
+               where id = $1 and ended_at is null";
+    db.query(sql).bind(id).bind(generation).bind(now).execute().await?;
+    Ok(())
+}
+
+/// Ends the user's session, once: `false` where it had ended already, or is another's.
+pub async fn end(tx: &mut Tx, user: UserId, id: SessionId, now: DateTime<Utc>) -> Result<bool> {
+    let sql = "update sessions set ended_at = $3 where id = $1 and user_id = $2 and ended_at is null \
+               and expires_at > $3";
+    Ok(tx.query(sql).bind(id).bind(user).bind(now).execute().await? == 1)
+}
+
+/// Ends all of the user's sessions but `except`.
+pub async fn end_all(tx: &mut Tx, user: UserId, except: Option<SessionId>, now: DateTime<Utc>) -> Result<()> {
+    let sql = "update sessions set ended_at = $3 where user_id = $1 and ended_at is null \
+               and (cast($2 as uuid) is null or id <> $2)";
+    tx.query(sql).bind(user).bind(except).bind(now).execute().await?;
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! `users`, `roles` and `user_roles`.
+
+use chrono::{DateTime, Utc};
+
+use super::db::{Executor, Tx};
+use crate::error::{Error, Result};
+use crate::hasher::PasswordHash;
+use crate::id::UserId;
+
+/// The role that may administer everything.
+pub const ADMIN: &str = "admin";
+
+/// A user, without the password's hash: that is only in [`Credentials`].
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct User {
+    pub id: UserId,
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub email_verified: bool,
+    pub display_name: Option<String>,
+    pub disabled: bool,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub last_login_at: Option<DateTime<Utc>>,
+    #[sqlx(try_from = "String")]
+    pub roles: Roles,
+}
+
+/// The names of a user's roles, in alphabetical order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles(Vec<String>);
+
+impl Roles {
+    pub fn contains(&self, role: &str) -> bool {
+        self.0.iter().any(|name| name == role)
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
+    pub fn into_names(self) -> Vec<String> {
+        self.0
+    }
+}
+
+/// As both databases can aggregate them into one column: separated by commas, which no role's name has.
+impl From<String> for Roles {
+    fn from(joined: String) -> Roles {
+        Roles(joined.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+/// A user and what proves that someone is that user.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Credentials {
+    #[sqlx(flatten)]
+    pub user: User,
+    pub password_hash: PasswordHash,
+}
+
+/// A user about to be inserted. The keys are the names' forms that are compared: normalised, in lower case.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    pub id: UserId,
+    pub username: Option<(&'a str, &'a str)>,
+    pub email: Option<(&'a str, &'a str)>,
+    pub email_verified: bool,
+    pub display_name: Option<&'a str>,
+    pub password_hash: &'a PasswordHash,
+}
+
+/// The columns of [`User`] from `users u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.username, u.email, u.email_verified, u.display_name, u.disabled, u.created_at, u.updated_at, \
+         u.last_login_at, coalesce((select string_agg(r.role, ',' order by r.role) from user_roles r \
+         where r.user_id = u.id), '') as roles"
+    };
+}
+pub(super) use user_columns;
+
+/// The user with this id.
+pub async fn by_id(db: impl Executor<'_>, id: UserId) -> Result<Option<User>> {
+    let sql = concat!("select ", user_columns!(), " from users u where u.id = $1");
+    db.query(sql).bind(id).fetch_optional().await
+}
+
+/// The user with this username, by its key.
+pub async fn by_username(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
+    let sql = concat!("select ", user_columns!(), ", u.password_hash from users u where u.username_key = $1");
+    db.query(sql).bind(key).fetch_optional().await
+}
+
+/// The user with this e-mail address, by its key.
+pub async fn by_email(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
+    let sql = concat!("select ", user_columns!(), ", u.password_hash from users u where u.email_key = $1");
+    db.query(sql).bind(key).fetch_optional().await
+}
+
+/// The hash of this user's password.
+pub async fn password_hash(db: impl Executor<'_>, id: UserId) -> Result<Option<PasswordHash>> {
+    let sql = "select password_hash from users where id = $1";
+    let row: Option<(PasswordHash,)> = db.query(sql).bind(id).fetch_optional().await?;
+    Ok(row.map(|(hash,)| hash))
+}
+
+/// What [`page`] looks for.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// The start of a username or e-mail address, in lower case.
+    pub prefix: Option<String>,
+    pub role: Option<String>,
+    pub disabled: Option<bool>,
+}
+
+/// Users, newest first, from the one before `before` on.
+pub async fn page(
+    db: impl Executor<'_>,
+    filter: &Filter,
+    before: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<User>> {
+    let sql = concat!(
+        "select ",
+        user_columns!(),
+        " from users u where (cast($1 as uuid) is null or u.id < $1) \
+         and (cast($2 as text) is null or u.username_key between $2 and $3 or u.email_key between $2 and $3) \
+         and (cast($4 as text) is null or exists (select 1 from user_roles f where f.user_id = u.id and f.role = $4)) \
+         and (cast($5 as boolean) is null or u.disabled = $5) \
+         order by u.id desc limit $6"
+    );
+    // The greatest character there is, so that the range holds whatever starts with the prefix.
+    let prefix_end = filter.prefix.as_ref().map(|prefix| format!("{prefix}{}", char::MAX));
+    db.query(sql)
+        .bind(before)
+        .bind(filter.prefix.as_deref())
+        .bind(prefix_end)
+        .bind(filter.role.as_deref())
+        .bind(filter.disabled)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
+}
+
+/// Which of these keys another user has already: the error to answer, or `None`.
+pub async fn taken(
+    db: impl Executor<'_>,
+    username: Option<&str>,
+    email: Option<&str>,
+) -> Result<Option<Error>> {
+    let sql = "select exists (select 1 from users where username_key = $1), \
+               exists (select 1 from users where email_key = $2)";
+    let (username, email): (bool, bool) = db.query(sql).bind(username).bind(email).fetch_one().await?;
+    Ok(if username {
+        Some(Error::UsernameTaken)
+    } else if email {
+        Some(Error::EmailTaken)
+    } else {
+        None
+    })
+}
+
+/// Inserts a user, unless its name or address is taken: then `false`.
+pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc>) -> Result<bool> {
+    let sql = "insert into users (id, username, username_key, email, email_key, email_verified, display_name, \
+               password_hash, disabled, created_at, updated_at) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) on conflict do nothing";
+    let inserted = db
+        .query(sql)
+        .bind(user.id)
+        .bind(user.username.map(|(typed, _)| typed))
+        .bind(user.username.map(|(_, key)| key))
+        .bind(user.email.map(|(typed, _)| typed))
+        .bind(user.email.map(|(_, key)| key))
+        .bind(user.email_verified)
+        .bind(user.display_name)
+        .bind(user.password_hash)
+        .bind(false)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Gives a user a role; `false` where there is no role of that name.
+pub async fn grant(tx: &mut Tx, id: UserId, role: &str) -> Result<bool> {
+    let sql = "insert into user_roles (user_id, role) select $1, name from roles where name = $2";
+    Ok(tx.query(sql).bind(id).bind(role).execute().await? == 1)
+}
+
+/// The names of all roles, in alphabetical order.
+pub async fn roles(db: impl Executor<'_>) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db.query("select name from roles order by name").fetch_all().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Sets the username (as typed, and its key) and the display name, each where there is something to set. A username
+/// that another user has is [`Error::UsernameTaken`].
+pub async fn set_profile(
+    db: impl Executor<'_>,
+    id: UserId,
+    username: Option<Option<(&str, &str)>>,
+    display_name: Option<Option<&str>>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let sql = "update users set username = case when $2 then $3 else username end, \
+               username_key = case when $2 then $4 else username_key end, \
+               display_name = case when $5 then $6 else display_name end, updated_at = $7 where id = $1";
+    let set = db
+        .query(sql)
+        .bind(id)
+        .bind(username.is_some())
+        .bind(username.flatten().map(|(typed, _)| typed))
+        .bind(username.flatten().map(|(_, key)| key))
+        .bind(display_name.is_some())
+        .bind(display_name.flatten())
+        .bind(now)
+        .execute()
+        .await;
+    match set {
+        Ok(_) => Ok(()),
+        // Of the columns set here only the username's key is unique.
+        Err(Error::Internal(cause)) if is_conflict(&cause) => Err(Error::UsernameTaken),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_conflict(cause: &anyhow::Error) -> bool {
+    let error = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    error.is_some_and(|error| error.is_unique_violation())
+}
+
+/// Notes a login, and renews the hash of the password that was used, unless the account was disabled or its
+/// password changed since `old` was read: then `false`. The row stays locked until the transaction ends, so that
+/// what ends all sessions either sees the new session or comes first.
+pub async fn set_login(
+    tx: &mut Tx,
+    id: UserId,
+    old: &PasswordHash,
+    renewed: &PasswordHash,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let sql = "update users set last_login_at = $4, password_hash = $3 \
+               where id = $1 and password_hash = $2 and not disabled";
+    Ok(tx.query(sql).bind(id).bind(old).bind(renewed).bind(now).execute().await? == 1)
+}
+
+/// Replaces the password `old`; `false` where it is no longer that.
+pub async fn set_password(
+    tx: &mut Tx,
+    id: UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let sql = "update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2";
+    Ok(tx.query(sql).bind(id).bind(old).bind(new).bind(now).execute().await? == 1)
+}
+
+/// Whether another user than this is an enabled admin. Transactions that ask it take turns until they end, so that
+/// two admins can't each leave because the other is still there.
+pub async fn has_other_admin(tx: &mut Tx, id: UserId) -> Result<bool> {
+    // Changes nothing, but holds the row.
+    tx.query("update roles set name = name where name = $1").bind(ADMIN).execute().await?;
+    let sql = "select exists (select 1 from user_roles r join users u on u.id = r.user_id \
+               where r.role = $2 and u.id <> $1 and not u.disabled)";
+    let (exists,): (bool,) = tx.query(sql).bind(id).bind(ADMIN).fetch_one().await?;
+    Ok(exists)
+}
+
+/// Deletes the user and, by cascade, all that belongs to it; `false` where `old` is no longer its password.
+pub async fn delete(tx: &mut Tx, id: UserId, old: &PasswordHash) -> Result<bool> {
+    let sql = "delete from users where id = $1 and password_hash = $2";
+    Ok(tx.query(sql).bind(id).bind(old).execute().await? == 1)
+}

@@ -1,0 +1,109 @@
+//! Signing and verifying one access token.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Keyring;
+use crate::error::{Error, Result};
+use crate::id::{SessionId, UserId};
+
+/// RFC 9068 section 2.1.
+const TYPE: &str = "at+jwt";
+
+/// How far another replica's clock may be ahead of ours.
+const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+
+/// What an access token says (RFC 9068 section 2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: UserId,
+    pub client_id: String,
+    pub sid: SessionId,
+    /// The generation of the refresh token that was issued beside this one.
+    #[serde(rename = "gen")]
+    pub generation: i64,
+    pub jti: Uuid,
+    /// Seconds since the epoch, as all times here.
+    pub iat: i64,
+    pub exp: i64,
+    #[serde(default, skip_serializing)]
+    nbf: Option<i64>,
+    pub roles: Vec<String>,
+}
+
+/// What is particular to one token; the rest is the same for all that a service issues.
+#[derive(Debug)]
+pub struct Grant<'a> {
+    pub user: UserId,
+    pub session: SessionId,
+    pub generation: i64,
+    pub roles: &'a [String],
+    pub issued_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Keyring {
+    /// Signs an access token.
+    pub fn sign(&self, grant: &Grant<'_>) -> Result<String> {
+        let key = self.signing_key();
+        let mut header = Header::new(key.algorithm);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(key.kid.clone());
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: grant.user,
+            client_id: "portcullis".to_owned(),
+            sid: grant.session,
+            generation: grant.generation,
+            jti: crate::id::token_id(grant.issued_at),
+            iat: grant.issued_at.timestamp(),
+            exp: grant.expires_at.timestamp(),
+            nbf: None,
+            roles: grant.roles.to_vec(),
+        };
+        jsonwebtoken::encode(&header, &claims, &key.encoding).map_err(|error| Error::Internal(error.into()))
+    }
+
+    /// The claims of a token that this service signed and that is valid at `now`: signature, type, algorithm,
+    /// issuer, audience and times. Not whether its session lives.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Error::InvalidToken)?;
+        // An extension that must be understood (RFC 7515 section 4.1.11): none is.
+        if header.crit.is_some() || !header.typ.is_some_and(|typ| is_access_token(&typ)) {
+            return Err(Error::InvalidToken);
+        }
+        let key = header.kid.and_then(|kid| self.key(&kid)).ok_or(Error::InvalidToken)?;
+
+        let mut validation = Validation::new(key.algorithm);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[&self.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub"]);
+        // Times are compared below, with the service's own clock.
+        validation.validate_exp = false;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
+        let claims = decoded.map_err(|_| Error::InvalidToken)?.claims;
+
+        // The library takes a list that contains ours, too; we wrote a single text.
+        if claims.iss != self.issuer || claims.aud != self.audience {
+            return Err(Error::InvalidToken);
+        }
+        let latest = (now + LEEWAY).timestamp();
+        if claims.iat > latest || claims.nbf.is_some_and(|nbf| nbf > latest) {
+            return Err(Error::InvalidToken);
+        }
+        if claims.exp <= now.timestamp() {
+            return Err(Error::ExpiredToken);
+        }
+        Ok(claims)
+    }
+}
+
+/// Media types are compared without regard to case, and `application/` may be left out (RFC 7515 section 4.1.9).
+fn is_access_token(typ: &str) -> bool {
+    typ.eq_ignore_ascii_case(TYPE) || typ.eq_ignore_ascii_case("application/at+jwt")
+}
