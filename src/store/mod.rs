@@ -13,5 +13,5 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod users;
 
-pub use db::{Db, Executor, Tx};
+pub use db::{Db, Executor, Query, Tx};
 pub use open::make_private_folder;

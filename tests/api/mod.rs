@@ -1,0 +1,6 @@
+//! The API suite: a real server on a free port, real requests, a clock that tests advance. The modules mirror the
+//! server's own; each runs on both databases.
+
+pub mod support;
+
+mod accounts;

@@ -1,0 +1,11 @@
+//! What the suite stands on.
+
+mod contract;
+mod database;
+mod request;
+mod server;
+
+pub use contract::documented_routes;
+pub use database::Database;
+pub use request::{Answer, Request};
+pub use server::{PASSWORD, Server, Tokens};

@@ -1,0 +1,173 @@
+//! A server of the test's own.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::web::{Data, ServiceConfig};
+use portcullis::app::App;
+use portcullis::clock::Clock;
+use portcullis::{cli, http};
+use serde_json::json;
+
+use super::database::Scratch;
+use super::request::Request;
+
+/// A password that every rule accepts.
+pub const PASSWORD: &str = "tidal-lantern-mosaic-42";
+
+/// A server, and the database that it and its replicas share.
+pub struct Server {
+    pub app: Data<App>,
+    pub clock: Clock,
+    pub url: String,
+    http: reqwest::Client,
+    handle: ServerHandle,
+    scratch: std::rc::Rc<Scratch>,
+}
+
+/// What a login answers.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Server {
+    /// With the settings of all tests: the cheapest hash.
+    pub async fn start() -> Server {
+        Server::with(&[]).await
+    }
+
+    /// With further settings, as flags.
+    pub async fn with(settings: &[&str]) -> Server {
+        Server::with_routes(settings, |_| {}).await
+    }
+
+    /// With routes of the test's own.
+    pub async fn with_routes(
+        settings: &[&str],
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Server {
+        let scratch = std::rc::Rc::new(Scratch::new().await);
+        let url = scratch.url();
+        let clock = Clock::manual(Clock::system().now());
+        Server::on(scratch, &url, clock, settings, routes).await
+    }
+
+    /// With the database at another URL than the test's own: behind a proxy, say.
+    pub async fn behind(url_of: impl AsyncFnOnce(&str) -> String) -> Server {
+        let scratch = std::rc::Rc::new(Scratch::new().await);
+        let url = url_of(&scratch.url()).await;
+        Server::on(scratch, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await
+    }
+
+    /// A second server on the same database and clock.
+    pub async fn replica(&self, settings: &[&str]) -> Server {
+        let url = self.scratch.url();
+        Server::on(self.scratch.clone(), &url, self.clock.clone(), settings, |_| {}).await
+    }
+
+    async fn on(
+        scratch: std::rc::Rc<Scratch>,
+        database: &str,
+        clock: Clock,
+        settings: &[&str],
+        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Server {
+        let database = format!("--database-url={database}");
+        let fixed =
+            ["portcullis", "--bcrypt-cost=4", "--secret-key=test-key-not-secret-0123456789ab", &database];
+        // Of a flag that is given twice the last one counts.
+        let arguments = fixed.into_iter().filter(|fixed| {
+            let name = fixed.split('=').next().unwrap();
+            !settings.iter().any(|setting| setting.split('=').next() == Some(name))
+        });
+        let config = cli::config_from(arguments.chain(settings.iter().copied()), []).expect("sound settings");
+        let app = Data::new(App::start(config, clock.clone()).await.expect("the service starts"));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = http::serve(app.clone(), listener, routes).unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+        Server { app, clock, url, http, handle, scratch }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(&self.http, &self.url, method, path)
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    pub fn put(&self, path: &str) -> Request {
+        self.request("PUT", path)
+    }
+
+    pub fn patch(&self, path: &str) -> Request {
+        self.request("PATCH", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Request {
+        self.request("DELETE", path)
+    }
+
+    /// Registers a user of this name, with [`PASSWORD`]; returns the id.
+    pub async fn register(&self, username: &str) -> String {
+        let body = json!({ "username": username, "password": PASSWORD });
+        let user = self.post("/api/v1/register").json(body).expect(201).await.json();
+        user["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Logs a user in.
+    pub async fn login(&self, username: &str) -> Tokens {
+        let body = json!({ "username": username, "password": PASSWORD });
+        let tokens = self.post("/api/v1/login").json(body).expect(200).await.json();
+        Tokens::of(&tokens)
+    }
+
+    /// Registers a user and logs in.
+    pub async fn user(&self, username: &str) -> Tokens {
+        self.register(username).await;
+        self.login(username).await
+    }
+
+    /// A user with the role `admin`, logged in.
+    pub async fn admin(&self, username: &str) -> Tokens {
+        use portcullis::accounts::{self, Password, Registration, Username};
+        let registration = Registration {
+            username: Some(Username::parse(username).unwrap()),
+            email: None,
+            password: Password::parse(PASSWORD, &self.app.config).unwrap(),
+            display_name: None,
+        };
+        accounts::create(&self.app, &registration, &["admin".to_owned()]).await.unwrap();
+        self.login(username).await
+    }
+
+    /// Runs a statement in the server's database, for what no endpoint does or shows.
+    pub fn sql(&self, sql: &'static str) -> portcullis::store::Query<'_> {
+        portcullis::store::Executor::query(&self.app.db, sql)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Only sends the word; the server's threads end by themselves.
+        drop(self.handle.stop(false));
+    }
+}
+
+impl Tokens {
+    pub fn of(body: &serde_json::Value) -> Tokens {
+        let text =
+            |field: &str| body[field].as_str().unwrap_or_else(|| panic!("no {field} in {body}")).to_owned();
+        Tokens { access: text("access_token"), refresh: text("refresh_token") }
+    }
+}
