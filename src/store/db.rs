@@ -186,8 +186,10 @@ impl From<sqlx::Error> for Error {
 /// Whether the same request may well succeed later: the database is away, busy, full or shutting down.
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
+        // A line that breaks in the middle of an answer is a breach of protocol, too.
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,

@@ -42,7 +42,8 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     let mut lock_file = file.as_os_str().to_owned();
     lock_file.push(".lock");
     let lock = std::fs::OpenOptions::new().create(true).write(true).truncate(false).open(lock_file)?;
-    lock.lock()?;
+    // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
+    let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;
     SQLITE.run(&mut connection).await.map_err(newer_schema)?;
     connection.close().await?;

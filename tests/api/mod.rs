@@ -4,3 +4,9 @@
 pub mod support;
 
 mod accounts;
+mod bodies;
+mod envelope;
+mod operations;
+mod refresh;
+mod sessions;
+mod tokens;

@@ -2,10 +2,12 @@
 
 mod contract;
 mod database;
+mod proxy;
 mod request;
 mod server;
 
 pub use contract::documented_routes;
 pub use database::Database;
+pub use proxy::Proxy;
 pub use request::{Answer, Request};
 pub use server::{PASSWORD, Server, Tokens};

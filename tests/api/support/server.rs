@@ -1,16 +1,19 @@
 //! A server of the test's own.
 
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Data, ServiceConfig};
 use portcullis::app::App;
 use portcullis::clock::Clock;
+use portcullis::config::Config;
 use portcullis::{cli, http};
 use serde_json::json;
 
 use super::database::Scratch;
+use super::proxy::Proxy;
 use super::request::Request;
 
 /// A password that every rule accepts.
@@ -23,7 +26,7 @@ pub struct Server {
     pub url: String,
     http: reqwest::Client,
     handle: ServerHandle,
-    scratch: std::rc::Rc<Scratch>,
+    scratch: Rc<Scratch>,
 }
 
 /// What a login answers.
@@ -49,17 +52,24 @@ impl Server {
         settings: &[&str],
         routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     ) -> Server {
-        let scratch = std::rc::Rc::new(Scratch::new().await);
+        let scratch = Rc::new(Scratch::new().await);
         let url = scratch.url();
         let clock = Clock::manual(Clock::system().now());
         Server::on(scratch, &url, clock, settings, routes).await
     }
 
-    /// With the database at another URL than the test's own: behind a proxy, say.
-    pub async fn behind(url_of: impl AsyncFnOnce(&str) -> String) -> Server {
-        let scratch = std::rc::Rc::new(Scratch::new().await);
-        let url = url_of(&scratch.url()).await;
-        Server::on(scratch, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await
+    /// With a proxy before the database, to cut the line at.
+    pub async fn behind_a_proxy() -> (Server, Proxy) {
+        let scratch = Rc::new(Scratch::new().await);
+        let (proxy, url) = Proxy::before(&scratch.url()).await;
+        let server = Server::on(scratch, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await;
+        (server, proxy)
+    }
+
+    /// What came of starting the service once more on the same database: its error, if any.
+    pub async fn start_again(&self, settings: &[&str]) -> Result<(), String> {
+        let config = config(&self.scratch.url(), settings);
+        App::start(config, self.clock.clone()).await.map(drop).map_err(|error| format!("{error:#}"))
     }
 
     /// A second server on the same database and clock.
@@ -69,21 +79,13 @@ impl Server {
     }
 
     async fn on(
-        scratch: std::rc::Rc<Scratch>,
+        scratch: Rc<Scratch>,
         database: &str,
         clock: Clock,
         settings: &[&str],
         routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
     ) -> Server {
-        let database = format!("--database-url={database}");
-        let fixed =
-            ["portcullis", "--bcrypt-cost=4", "--secret-key=test-key-not-secret-0123456789ab", &database];
-        // Of a flag that is given twice the last one counts.
-        let arguments = fixed.into_iter().filter(|fixed| {
-            let name = fixed.split('=').next().unwrap();
-            !settings.iter().any(|setting| setting.split('=').next() == Some(name))
-        });
-        let config = cli::config_from(arguments.chain(settings.iter().copied()), []).expect("sound settings");
+        let config = config(database, settings);
         let app = Data::new(App::start(config, clock.clone()).await.expect("the service starts"));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -155,6 +157,15 @@ impl Server {
     pub fn sql(&self, sql: &'static str) -> portcullis::store::Query<'_> {
         portcullis::store::Executor::query(&self.app.db, sql)
     }
+}
+
+/// The settings of all tests, and further ones; of a flag that is given twice the last one counts.
+fn config(database: &str, settings: &[&str]) -> Config {
+    let database = format!("--database-url={database}");
+    let fixed = ["portcullis", "--bcrypt-cost=4", "--secret-key=test-key-not-secret-0123456789ab", &database];
+    let name = |flag: &str| flag.split('=').next().unwrap().to_owned();
+    let fixed = fixed.into_iter().filter(|fixed| settings.iter().all(|setting| name(setting) != name(fixed)));
+    cli::config_from(fixed.chain(settings.iter().copied()), []).expect("sound settings")
 }
 
 impl Drop for Server {

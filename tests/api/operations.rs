@@ -1,0 +1,79 @@
+//! `/health`, `/openapi.json`, `/docs`, and a database that goes away.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::DATABASE;
+use crate::api::support::{Database, Proxy, Server};
+
+#[actix_web::test]
+async fn a_running_service_is_live_and_ready() {
+    let server = Server::start().await;
+    assert_eq!(server.get("/health/live").expect(200).await.json(), json!({ "status": "ok" }));
+    assert_eq!(server.get("/health/ready").expect(200).await.json(), json!({ "status": "ok" }));
+}
+
+#[actix_web::test]
+async fn a_service_that_stops_or_lacks_migrations_is_live_but_not_ready() {
+    let server = Server::start().await;
+    server.sql("delete from _sqlx_migrations where version = 3").execute().await.unwrap();
+    server.get("/health/ready").expect_problem(503, "unavailable").await;
+
+    let server = Server::start().await;
+    server.app.begin_shutdown();
+    server.get("/health/ready").expect_problem(503, "unavailable").await;
+    server.get("/health/live").expect(200).await;
+}
+
+#[actix_web::test]
+async fn the_document_and_its_page_are_served_whole() {
+    let server = Server::start().await;
+    assert_eq!(server.get("/openapi.json").expect(200).await.json()["openapi"], "3.1.0");
+    let page = server.get("/docs").expect(200).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+    let assets = page.text.split('"').filter_map(|text| text.strip_prefix("docs/")).collect::<Vec<_>>();
+    assert_eq!(assets.len(), 4);
+    for asset in assets {
+        assert!(server.get(&format!("/docs/{asset}")).expect(200).await.text.len() > 100, "{asset}");
+    }
+    for missing in ["x", "index.html", "..%2fCargo.toml", "swagger-ui.js"] {
+        server.get(&format!("/docs/{missing}")).expect_problem(404, "not_found").await;
+    }
+}
+
+#[actix_web::test]
+async fn another_secret_is_refused_with_what_to_do() {
+    let server = Server::start().await;
+    let message = server.start_again(&["--secret-key=another-key-not-secret-0123456789"]).await.unwrap_err();
+    assert!(message.contains("SECRET_KEY") && message.contains("data/secret.key"), "{message}");
+    server.start_again(&[]).await.unwrap();
+}
+
+/// SQLite's database is a file of this machine, and is never away.
+#[actix_web::test]
+async fn a_database_that_is_away_is_a_503_within_5_seconds_and_comes_back_by_itself() {
+    if DATABASE == Database::Sqlite {
+        return;
+    }
+    let (server, proxy) = Server::behind_a_proxy().await;
+    let tokens = server.user("ada").await;
+    for fault in [Proxy::cut, Proxy::freeze] {
+        fault(&proxy);
+        let me = server.get("/api/v1/me").bearer(&tokens.access).within(Duration::from_secs(5));
+        let answer = me.expect_problem(503, "unavailable").await;
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+        let ready = server.get("/health/ready").within(Duration::from_secs(5));
+        ready.expect_problem(503, "unavailable").await;
+        server.get("/health/live").expect(200).await;
+
+        proxy.mend();
+        // Connections that broke are found out one by one, each by the request that meets it.
+        let mut tries = 0;
+        while server.get("/api/v1/me").bearer(&tokens.access).send().await.status != 200 {
+            tries += 1;
+            assert!(tries < 20, "it did not come back");
+        }
+    }
+}
