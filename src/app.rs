@@ -11,9 +11,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
 use crate::secret::{Purpose, SecretKey};
-use crate::sessions::RefreshTokens;
 use crate::store::{Db, secret_fingerprint};
-use crate::tokens::Keyring;
+use crate::tokens::{Keyring, RefreshTokens};
 
 /// Where the secret is kept that the service makes for itself.
 const SECRET_FILE: &str = "data/secret.key";

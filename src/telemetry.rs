@@ -2,30 +2,28 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 use crate::config::{Config, LogFormat};
 
-/// What these crates log at `debug` and `trace` is the bytes on the wire, passwords and tokens among them. They stay
-/// at `info`, whatever `RUST_LOG` says.
-const NEVER_VERBOSE: [&str; 4] = ["actix_http", "sqlx", "mio", "rustls"];
-
 /// Starts to log, for the rest of the process.
 pub fn start(config: &Config) {
-    let filter = NEVER_VERBOSE.iter().fold(EnvFilter::new(&config.rust_log), |filter, name| {
-        let quieter =
-            [tracing::Level::WARN, tracing::Level::ERROR].map(|level| level.to_string().to_lowercase());
-        let asked_less = quieter.contains(&config.rust_log.to_lowercase());
-        let level = if asked_less { &config.rust_log } else { "info" };
-        filter.add_directive(format!("{name}={level}").parse().expect("a crate's name and a level"))
-    });
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
-    match config.log_format {
-        LogFormat::Text => logs.with_ansi(stderr().is_terminal()).init(),
+    // What these log in detail is the bytes on the wire, passwords and tokens among them, and what actix logs as an
+    // error is a client's broken request. They are held down whatever RUST_LOG says.
+    let held_down = Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_target("actix_http", LevelFilter::OFF)
+        .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)));
+    let filter = EnvFilter::new(&config.rust_log).and(held_down);
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    let lines = match config.log_format {
+        LogFormat::Text => lines.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
         LogFormat::Json => {
-            logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init()
+            lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
-    }
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");

@@ -11,7 +11,6 @@ mod register;
 
 pub use delete::delete;
 pub use name::{DisplayName, EmailAddress, Username};
-pub(crate) use password::normalised;
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
 pub use register::{Registration, create, register};
@@ -26,7 +25,7 @@ use crate::store::users;
 /// not a 401: the token is fine.
 async fn confirm(app: &App, user: UserId, field: &'static str, password: &str) -> Result<PasswordHash> {
     let hash = users::password_hash(&app.db, user).await?.ok_or(Error::RevokedToken)?;
-    match app.hasher.verify(&normalised(password), Some(&hash)).await? {
+    match app.hasher.verify(password, Some(&hash)).await? {
         Verdict::Wrong => Err(Error::field(field, Broken::new("incorrect", "This is not your password."))),
         Verdict::Right | Verdict::RightButOutdated => Ok(hash),
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 use zxcvbn::matching::patterns::MatchPattern;
 use zxcvbn::{Score, zxcvbn};
@@ -10,6 +9,7 @@ use zxcvbn::{Score, zxcvbn};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Broken, Error, Result};
+use crate::hasher::normalised;
 use crate::id::SessionId;
 use crate::sessions;
 use crate::store::changes::Reason;
@@ -21,14 +21,9 @@ const MAX_CHARACTERS: usize = 128;
 /// Longer ones are not looked up: no list has them, and the estimator's time grows with the square of the length.
 const ESTIMATED_CHARACTERS: usize = 48;
 
-/// A new password that fulfils the rules, in Unicode NFC, so that another keyboard's spelling of it is the same.
+/// A new password that fulfils the rules, as it is hashed.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
-
-/// A password as it is hashed.
-pub(crate) fn normalised(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(text.nfc().collect())
-}
 
 impl Password {
     /// Checks all rules that don't depend on whose password it is.

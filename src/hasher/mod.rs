@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use tokio::sync::oneshot;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -41,6 +42,11 @@ impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
     }
+}
+
+/// A password as it is hashed: in Unicode NFC, so that another keyboard's spelling of it is the same.
+pub fn normalised(password: &str) -> Zeroizing<String> {
+    Zeroizing::new(password.nfc().collect())
 }
 
 /// What came of checking a password.
@@ -92,7 +98,7 @@ impl Hasher {
     /// Hashes a password for keeping.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash> {
         let cost = self.0.cost;
-        let password = Zeroizing::new(password.to_owned());
+        let password = normalised(password);
         self.run(move || PasswordHash(scheme::hash(&password, cost).to_string())).await
     }
 
@@ -104,7 +110,7 @@ impl Hasher {
             }
             None => self.0.dummy.clone(),
         };
-        let password = Zeroizing::new(password.to_owned());
+        let password = normalised(password);
         let cost = self.0.cost;
         self.run(move || match stored.verify(&password) {
             false => Verdict::Wrong,
@@ -204,8 +210,8 @@ mod tests {
     async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
         let hasher = Hasher::start(4);
         let threads = thread::available_parallelism().unwrap().get();
-        let gate = Arc::new(Mutex::new(()));
-        let closed = gate.lock().unwrap();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
         let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
         let mut blocked = tokio::task::JoinSet::new();
         for _ in 0..threads {
@@ -213,7 +219,7 @@ mod tests {
             blocked.spawn(async move {
                 let waits = move || {
                     started.send(()).unwrap();
-                    drop(gate.lock());
+                    gate.lock().unwrap().recv().unwrap_err();
                 };
                 hasher.run(waits).await
             });
@@ -225,7 +231,7 @@ mod tests {
         assert!(waiting.iter().all(Result::is_ok));
         assert!(matches!(hasher.hash("x").await, Err(Error::Overloaded)));
 
-        drop(closed);
+        drop(open);
         while let Some(done) = blocked.join_next().await {
             done.unwrap().unwrap();
         }

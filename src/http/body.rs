@@ -80,7 +80,8 @@ impl Body {
         let format = self.format?;
         let mut bytes = collect(self.payload).await?;
         let values = match format {
-            _ if bytes.is_empty() => Ok(None),
+            // Nothing is a form without fields, and no JSON.
+            Format::Json | Format::Unnamed if bytes.is_empty() => Ok(None),
             Format::Unnamed => Err(Error::UnsupportedMediaType),
             Format::Json => match serde_json::from_slice(&bytes) {
                 Ok(Value::Object(values)) => Ok(Some(values)),

@@ -9,6 +9,7 @@ use super::CurrentUser;
 use super::accounts::UserBody;
 use super::body::{Body, Fields, any_text};
 use super::params::{List, Params};
+use crate::accounts::{EmailAddress, Username};
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
 use crate::id::SessionId;
@@ -63,9 +64,13 @@ pub(super) async fn login(app: Data<App>, client: Client, body: Body) -> Result<
 /// The one name among `username`, `email` and `login`. More than one is refused whether or not they name the same
 /// account: to tell which address belongs to which name is no one's business.
 fn identifier(fields: &mut Fields) -> Option<Identifier> {
-    let username = fields.optional("username", any_text).map(Identifier::Username);
-    let email = fields.optional("email", any_text).map(Identifier::Email);
-    let either = fields.optional("login", any_text).map(Identifier::Either);
+    let by_username = |text: String| Identifier::Username(Username::key_of(&text));
+    let by_email = |text: String| Identifier::Email(EmailAddress::key_of(&text));
+    let username = fields.optional("username", any_text).map(by_username);
+    let email = fields.optional("email", any_text).map(by_email);
+    // No username has an `@`.
+    let either = fields.optional("login", any_text);
+    let either = either.map(|text| if text.contains('@') { by_email(text) } else { by_username(text) });
     let mut given = [username, email, either].into_iter().flatten();
     match (given.next(), given.next()) {
         (Some(_), Some(_)) => {

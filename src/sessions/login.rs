@@ -1,7 +1,6 @@
 //! Logging in.
 
 use super::{Client, TokenResponse, issue};
-use crate::accounts::{EmailAddress, Username, normalised};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::hasher::Verdict;
@@ -9,13 +8,12 @@ use crate::id::SessionId;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, Credentials};
 
-/// The one name that a login gives. It need not be a valid one: then it is no one's.
+/// The one name that a login gives, as the key by which it is found. It need not be a valid name: then it is no
+/// one's.
 #[derive(Debug)]
 pub enum Identifier {
     Username(String),
     Email(String),
-    /// A username, or an address where it has an `@`.
-    Either(String),
 }
 
 /// Starts a session. An unknown name, a wrong password and a disabled account answer the same and in the same time;
@@ -26,9 +24,8 @@ pub async fn login(
     password: &str,
     client: &Client,
 ) -> Result<TokenResponse> {
-    let password = normalised(password);
     let found = find(app, identifier).await?;
-    let verdict = app.hasher.verify(&password, found.as_ref().map(|found| &found.password_hash)).await?;
+    let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password_hash)).await?;
     let Some(Credentials { mut user, password_hash }) = found.filter(|_| verdict != Verdict::Wrong) else {
         return Err(Error::InvalidCredentials);
     };
@@ -36,7 +33,7 @@ pub async fn login(
         return Err(Error::AccountDisabled);
     }
     let renewed = match verdict {
-        Verdict::RightButOutdated => app.hasher.hash(&password).await?,
+        Verdict::RightButOutdated => app.hasher.hash(password).await?,
         _ => password_hash.clone(),
     };
 
@@ -71,17 +68,8 @@ pub async fn login(
 async fn find(app: &App, identifier: &Identifier) -> Result<Option<Credentials>> {
     match identifier {
         // Postgres has no NUL in its texts, and so no one has it in a name.
-        Identifier::Email(text) | Identifier::Username(text) | Identifier::Either(text)
-            if text.contains('\0') =>
-        {
-            Ok(None)
-        }
-        Identifier::Email(text) => users::by_email(&app.db, &EmailAddress::key_of(text)).await,
-        Identifier::Either(text) if text.contains('@') => {
-            users::by_email(&app.db, &EmailAddress::key_of(text)).await
-        }
-        Identifier::Username(text) | Identifier::Either(text) => {
-            users::by_username(&app.db, &Username::key_of(text)).await
-        }
+        Identifier::Username(key) | Identifier::Email(key) if key.contains('\0') => Ok(None),
+        Identifier::Username(key) => users::by_username(&app.db, key).await,
+        Identifier::Email(key) => users::by_email(&app.db, key).await,
     }
 }

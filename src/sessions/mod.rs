@@ -34,7 +34,6 @@ mod authenticate;
 mod end;
 mod login;
 mod refresh;
-mod refresh_token;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -44,7 +43,6 @@ pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, logout};
 pub use login::{Identifier, login};
 pub use refresh::refresh;
-pub use refresh_token::RefreshTokens;
 
 use chrono::{DateTime, Utc};
 

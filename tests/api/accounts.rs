@@ -34,7 +34,7 @@ async fn a_user_registers_and_reads_itself() {
 async fn fifty_registrations_of_one_name_make_one_user() {
     let server = Server::start().await;
     let register = |n: usize| {
-        let name = if n % 2 == 0 { "ada" } else { "ADA" };
+        let name = if n.is_multiple_of(2) { "ada" } else { "ADA" };
         server.post("/api/v1/register").json(json!({ "username": name, "password": PASSWORD })).send()
     };
     let answers = join_all((0..50).map(register)).await;
