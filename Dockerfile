@@ -1,0 +1,39 @@
+# Both can be substituted, for a mirror or for other builds of the same: the builder's C library must not be newer than the runtime's.
+ARG RUST_IMAGE=rust:1.95-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS builder
+WORKDIR /build
+
+# The dependencies in a layer of their own, rebuilt only when the manifests change: the real manifests over empty sources.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+    && echo 'fn main() {}' > build.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --release --locked \
+    && rm -r build.rs src
+
+COPY build.rs ./
+COPY migrations migrations
+COPY src src
+# Cargo compares times, and a source's may be older than the empty one's build: forget the package's own artefacts.
+RUN cargo clean --release --locked -p portcullis \
+    && cargo build --release --locked --bin portcullis
+
+FROM ${RUNTIME_IMAGE}
+# Fixed, so that the owner of a mounted folder can be set from outside.
+RUN groupadd --gid 10001 portcullis \
+    && useradd --uid 10001 --gid portcullis --no-create-home --home-dir /app --shell /usr/sbin/nologin portcullis \
+    && install -d -o portcullis -g portcullis -m 0750 /app /app/data
+COPY --from=builder /build/target/release/portcullis /usr/local/bin/portcullis
+USER portcullis
+WORKDIR /app
+# The embedded database, the secret made at the first start, mails without a server.
+VOLUME /app/data
+ENV HOST=0.0.0.0
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# By bash's own sockets: the slim image has no HTTP client.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/${PORT:-8080} && printf 'GET /health/ready HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [[ $status == 200 ]]"]
+ENTRYPOINT ["portcullis"]
