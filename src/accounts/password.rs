@@ -7,7 +7,6 @@ use zxcvbn::matching::patterns::MatchPattern;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::app::App;
-use crate::config::Config;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
 use crate::id::SessionId;
@@ -18,30 +17,35 @@ use crate::store::users::{self, User};
 /// Characters a password may have at most, after normalisation.
 const MAX_CHARACTERS: usize = 128;
 
-/// Longer ones are not looked up: no list has them, and the estimator's time grows with the square of the length.
-const ESTIMATED_CHARACTERS: usize = 48;
+/// Longer ones are not estimated: no list has them, and the estimator's time grows with the length.
+const ESTIMATED_CHARACTERS: usize = 32;
 
 /// A new password that fulfils the rules, as it is hashed.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// Checks all rules that don't depend on whose password it is.
-    pub fn parse(text: &str, config: &Config) -> Result<Password, Broken> {
+    /// Checks all rules that don't depend on whose password it is. The outer error is the service's own: estimating
+    /// takes its turn among the hashes, since some passwords keep the estimator busy for half a second.
+    pub async fn parse(app: &App, text: &str) -> Result<Result<Password, Broken>> {
         let password = normalised(text);
         let length = password.chars().count();
-        let least = config.password_min_length;
+        let least = app.config.password_min_length;
         if length < least {
-            return Err(Broken::new("too_short", format!("Use {least} to {MAX_CHARACTERS} characters.")));
+            return Ok(Err(Broken::new("too_short", format!("Use {least} to {MAX_CHARACTERS} characters."))));
         }
         if length > MAX_CHARACTERS {
-            return Err(Broken::new("too_long", format!("Use {least} to {MAX_CHARACTERS} characters.")));
+            return Ok(Err(Broken::new("too_long", format!("Use {least} to {MAX_CHARACTERS} characters."))));
         }
-        if config.password_check_common && length <= ESTIMATED_CHARACTERS && is_common(&password) {
-            let rule = "This password is among the first that anyone would try; use a few unrelated words.";
-            return Err(Broken::new("too_common", rule));
+        if app.config.password_check_common && length <= ESTIMATED_CHARACTERS {
+            let estimated = password.clone();
+            if app.hasher.run(move || is_common(&estimated)).await? {
+                let rule =
+                    "This password is among the first that anyone would try; use a few unrelated words.";
+                return Ok(Err(Broken::new("too_common", rule)));
+            }
         }
-        Ok(Password(password))
+        Ok(Ok(Password(password)))
     }
 
     /// Refuses a password that is one of its owner's own names, in any case.

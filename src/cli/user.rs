@@ -40,11 +40,12 @@ pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<
     let username = username.map_err(|broken| refused("--username", broken))?;
     let email = arguments.email.as_deref().map(EmailAddress::parse).transpose();
     let email = email.map_err(|broken| refused("--email", broken))?;
-    let password =
-        Password::parse(&ask_for_password()?, &config).map_err(|broken| refused("the password", broken))?;
-    let registration = Registration { username, email, password, display_name: None };
+    let password = ask_for_password()?;
 
     let app = App::start(config, Clock::system()).await?;
+    let password =
+        Password::parse(&app, &password).await?.map_err(|broken| refused("the password", broken))?;
+    let registration = Registration { username, email, password, display_name: None };
     let created = accounts::create(&app, &registration, &arguments.roles).await;
     app.db.close().await;
     match created {

@@ -120,7 +120,8 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    /// Other work on a password that takes a while.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (answer, answered) = oneshot::channel();
         self.0.queue.push(Box::new(move || {
             if !answer.is_closed() {

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::CurrentUser;
 use super::body::{Body, any_text};
-use crate::accounts::{self, Changes, DisplayName, EmailAddress, Password, Registration, Username};
+use super::passwords::new_password;
+use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
 use crate::error::Result;
 use crate::id::UserId;
@@ -51,7 +52,7 @@ pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responde
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
     let display_name = fields.optional("display_name", DisplayName::parse);
-    let password = fields.required("password", |text| Password::parse(text, &app.config));
+    let password = new_password(&app, &mut fields, "password").await?;
     let password = fields.finish(password)?;
     let registration = Registration { username, email, password, display_name };
     let user = accounts::register(&app, &registration).await?;

@@ -173,10 +173,12 @@ impl Fields {
             Value::String(text) => parse(text),
             _ => Err(Broken::new("wrong_type", "This field must be a single text.")),
         };
-        match parsed {
-            Ok(value) => Some(Some(value)),
-            Err(broken) => self.broke(field, broken),
-        }
+        self.checked(field, parsed).map(Some)
+    }
+
+    /// Takes what came of checking a field, and remembers the rule that it broke.
+    pub fn checked<T>(&mut self, field: &'static str, checked: Result<T, Broken>) -> Option<T> {
+        checked.map_or_else(|broken| self.broke(field, broken), Some)
     }
 
     /// Remembers that `field` broke a rule.

@@ -146,7 +146,7 @@ impl Server {
         let registration = Registration {
             username: Some(Username::parse(username).unwrap()),
             email: None,
-            password: Password::parse(PASSWORD, &self.app.config).unwrap(),
+            password: Password::parse(&self.app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
         accounts::create(&self.app, &registration, &["admin".to_owned()]).await.unwrap();
