@@ -13,7 +13,7 @@ pub use delete::delete;
 pub use name::{DisplayName, EmailAddress, Username};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
-pub use register::{Registration, create, register};
+pub use register::{Registration, create, ensure_open};
 
 use crate::app::App;
 use crate::error::{Broken, Error, Result};

@@ -16,15 +16,15 @@ pub struct Registration {
     pub display_name: Option<DisplayName>,
 }
 
-/// Registers someone, where registration is open.
-pub async fn register(app: &App, registration: &Registration) -> Result<User> {
-    if app.config.registration == config::Registration::Closed {
-        return Err(Error::RegistrationClosed);
+/// Whether strangers may make accounts; asked before anything of theirs is read.
+pub fn ensure_open(app: &App) -> Result<()> {
+    match app.config.registration {
+        config::Registration::Open => Ok(()),
+        config::Registration::Closed => Err(Error::RegistrationClosed),
     }
-    create(app, registration, &[]).await
 }
 
-/// Makes an account with these roles, each of which must exist.
+/// Makes an account with these roles, each of which must exist. Whether the caller may is the caller's to know.
 pub async fn create(app: &App, registration: &Registration, roles: &[String]) -> Result<User> {
     let username = registration.username.as_ref().map(Username::parts);
     let email = registration.email.as_ref().map(EmailAddress::parts);

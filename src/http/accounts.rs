@@ -48,6 +48,7 @@ impl From<User> for UserBody {
 }
 
 pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responder> {
+    accounts::ensure_open(&app)?;
     let mut fields = body.read().await?;
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
@@ -55,7 +56,7 @@ pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responde
     let password = new_password(&app, &mut fields, "password").await?;
     let password = fields.finish(password)?;
     let registration = Registration { username, email, password, display_name };
-    let user = accounts::register(&app, &registration).await?;
+    let user = accounts::create(&app, &registration, &[]).await?;
     Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody::from(user)))
 }
 
