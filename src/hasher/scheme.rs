@@ -10,6 +10,7 @@
 //!   can't be tried instead of passwords.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use aws_lc_rs::hmac;
@@ -21,6 +22,9 @@ use crate::secret;
 
 /// The bytes that bcrypt can take whole, its terminating NUL not counted.
 const BCRYPT_MAX_BYTES: usize = 71;
+
+/// The costs that can be set. A stored hash of another cost is not ours, and might keep a thread for hours.
+const COSTS: RangeInclusive<u32> = 4..=16;
 
 /// A parsed hash.
 #[derive(Clone, Debug)]
@@ -107,7 +111,10 @@ impl FromStr for Stored {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Stored, ()> {
-        let parse = |plain: &str| plain.parse::<HashParts>().map(Parts::from).map_err(|_| ());
+        let parse = |plain: &str| {
+            let parts = plain.parse::<HashParts>().ok().filter(|parts| COSTS.contains(&parts.get_cost()));
+            parts.map(Parts::from).ok_or(())
+        };
         match text.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
             Some(rest) => {
                 let (cost, salt_and_hash) = rest.split_once('$').ok_or(())?;
