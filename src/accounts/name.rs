@@ -2,6 +2,7 @@
 
 use email_address::{EmailAddress as Parser, Options};
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::error::Broken;
 
@@ -57,7 +58,9 @@ impl EmailAddress {
         }
         // `Name <address>` and `user@[192.0.2.1]` are addresses to a mail program, not names of an account.
         let options = Options::default().without_display_text().without_domain_literal();
-        match Parser::parse_with_options(text, options) {
+        // The parser takes letters of any script, but not the marks that many are written with.
+        let letters: String = text.chars().map(|c| if is_combining_mark(c) { 'ä' } else { c }).collect();
+        match Parser::parse_with_options(&letters, options) {
             Ok(_) if !text.chars().any(char::is_control) => {
                 Ok(EmailAddress { typed: text.to_owned(), key: Self::key_of(text) })
             }

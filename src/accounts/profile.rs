@@ -20,6 +20,8 @@ pub async fn update(app: &App, user: &User, changes: &Changes) -> Result<User> {
     }
     let username = changes.username.as_ref().map(|new| new.as_ref().map(Username::parts));
     let display_name = changes.display_name.as_ref().map(|new| new.as_ref().map(DisplayName::as_str));
-    users::set_profile(&app.db, user.id, username, display_name, app.clock.now()).await?;
+    if username.is_some() || display_name.is_some() {
+        users::set_profile(&app.db, user.id, username, display_name, app.clock.now()).await?;
+    }
     users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken)
 }

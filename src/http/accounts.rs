@@ -11,7 +11,7 @@ use super::body::{Body, any_text};
 use super::passwords::new_password;
 use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Broken, Result};
 use crate::id::UserId;
 use crate::store::users::User;
 
@@ -52,6 +52,9 @@ pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responde
     let mut fields = body.read().await?;
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
+    if username.is_none() && email.is_none() && !fields.has_broken() {
+        fields.broke::<()>("username", Broken::new("required", "Give a `username`, an `email`, or both."));
+    }
     let display_name = fields.optional("display_name", DisplayName::parse);
     let password = new_password(&app, &mut fields, "password").await?;
     let password = fields.finish(password)?;

@@ -4,9 +4,12 @@
 pub mod support;
 
 mod accounts;
+mod admin_users;
 mod bodies;
 mod envelope;
+mod login;
 mod operations;
+mod passwords;
 mod refresh;
 mod sessions;
 mod tokens;

@@ -3,6 +3,7 @@
 use actix_web::Responder;
 use actix_web::web::{Data, Json, Path};
 
+use crate::accounts::EmailAddress;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::Admin;
@@ -11,7 +12,7 @@ use crate::http::params::Params;
 use crate::store::users::{self, Filter};
 
 pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params) -> Result<impl Responder> {
-    let text = |text: &str| (!text.contains('\0')).then(|| text.to_lowercase());
+    let text = |text: &str| (!text.contains('\0')).then(|| EmailAddress::key_of(text));
     let role = |name: &str| {
         let allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');

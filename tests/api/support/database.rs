@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 /// Which database a run of the suite is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each test target is for one of them")]
 pub enum Database {
     Sqlite,
     Postgres,
