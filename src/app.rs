@@ -1,7 +1,5 @@
 //! [`App`]: what every request shares, assembled once from the settings.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -11,11 +9,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
 use crate::secret::{Purpose, SecretKey};
+use crate::secret_file::{self, SECRET_FILE};
 use crate::store::{Db, secret_fingerprint};
 use crate::tokens::{Keyring, RefreshTokens};
-
-/// Where the secret is kept that the service makes for itself.
-const SECRET_FILE: &str = "data/secret.key";
 
 /// What every request shares. The rooms take it by reference.
 pub struct App {
@@ -33,7 +29,7 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
         let secret = match &config.secret_key {
             Some(secret) => secret.clone(),
-            None => own_secret(Path::new(SECRET_FILE)).with_context(|| {
+            None => secret_file::read_or_make(Path::new(SECRET_FILE)).with_context(|| {
                 format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder")
             })?,
         };
@@ -73,35 +69,4 @@ async fn check_secret(db: &Db, secret: &SecretKey, clock: &Clock) -> anyhow::Res
         );
     }
     Ok(())
-}
-
-/// The secret in `file`, made there by the first process that asks, readable by its owner alone.
-fn own_secret(file: &Path) -> anyhow::Result<SecretKey> {
-    let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(file)?,
-        read => read?,
-    };
-    SecretKey::from_text(text.trim()).context("it has fewer than 32 bytes")
-}
-
-fn make_secret(file: &Path) -> io::Result<String> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    crate::store::make_private_folder(folder)?;
-    let secret = crate::secret::base64url(&crate::secret::random::<32>());
-    // Written whole under another name first, then linked: a process that finds the file finds all of it, and of
-    // several that make one at once the first wins.
-    let draft = file.with_extension(format!("key.{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&draft)?;
-    writeln!(written, "{secret}")?;
-    written.sync_all()?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => fs::read_to_string(file),
-    }
 }

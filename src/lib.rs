@@ -16,9 +16,9 @@
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
-//! | [`error`], [`clock`], [`id`], [`secret`], [`telemetry`] | what all rooms may use |
+//! | [`error`], [`clock`], [`id`], [`secret`], [`secret_file`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → accounts, sessions → tokens, hasher → store → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → accounts → sessions → tokens → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -32,6 +32,7 @@ pub mod hasher;
 pub mod http;
 pub mod id;
 pub mod secret;
+pub mod secret_file;
 pub mod sessions;
 pub mod store;
 pub mod telemetry;

@@ -8,6 +8,8 @@ create table users (
     email_verified boolean not null,
     display_name text,
     password_hash text not null,
+    -- Rises with each change of the password; not when its hash is merely renewed.
+    password_version bigint not null,
     disabled boolean not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,

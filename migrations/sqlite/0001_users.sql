@@ -8,6 +8,8 @@ create table users (
     email_verified integer not null,
     display_name text,
     password_hash text not null,
+    -- Rises with each change of the password; not when its hash is merely renewed.
+    password_version integer not null,
     disabled integer not null,
     created_at text not null,
     updated_at text not null,

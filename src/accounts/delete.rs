@@ -4,16 +4,17 @@ use super::password::changed_meanwhile;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::store::changes::{self, Reason};
-use crate::store::users::{self, ADMIN, User};
+use crate::store::roles;
+use crate::store::users::{self, User};
 
 /// Deletes the account and all that belongs to it, for whoever knows its password.
 pub async fn delete(app: &App, user: &User, password: &str) -> Result<()> {
-    let hash = super::confirm(app, user.id, "password", password).await?;
+    let version = super::confirm(app, user.id, "password", password).await?;
     let mut tx = app.db.begin().await?;
-    if user.roles.contains(ADMIN) && !users::has_other_admin(&mut tx, user.id).await? {
+    if roles::is_last_admin(&mut tx, user.id).await? {
         return Err(Error::LastAdmin);
     }
-    if !users::delete(&mut tx, user.id, &hash).await? {
+    if !users::delete(&mut tx, user.id, version).await? {
         return Err(changed_meanwhile("password"));
     }
     changes::insert(&mut tx, Reason::UserDeleted, user.id, None, app.clock.now()).await?;

@@ -1,6 +1,6 @@
 //! Accounts: who someone is.
 //!
-//! Registering, changing name, display name and password, deleting. Each is one unit of work, with its transaction.
+//! Registering, changing name, display name and password, deleting. Each is one unit of work.
 //! A change that takes rights away ends sessions and notes the change in that same transaction.
 
 mod delete;
@@ -17,16 +17,16 @@ pub use register::{Registration, create, ensure_open};
 
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
-use crate::hasher::{PasswordHash, Verdict};
+use crate::hasher::Verdict;
 use crate::id::UserId;
 use crate::store::users;
 
-/// Checks the password that a user gives beside a good token, and returns its hash. A wrong one is a bad `field`,
+/// Checks the password that a user gives beside a good token, and returns its version. A wrong one is a bad `field`,
 /// not a 401: the token is fine.
-async fn confirm(app: &App, user: UserId, field: &'static str, password: &str) -> Result<PasswordHash> {
-    let hash = users::password_hash(&app.db, user).await?.ok_or(Error::RevokedToken)?;
-    match app.hasher.verify(password, Some(&hash)).await? {
+async fn confirm(app: &App, user: UserId, field: &'static str, password: &str) -> Result<i64> {
+    let stored = users::password(&app.db, user).await?.ok_or(Error::RevokedToken)?;
+    match app.hasher.verify(password, Some(&stored.hash)).await? {
         Verdict::Wrong => Err(Error::field(field, Broken::new("incorrect", "This is not your password."))),
-        Verdict::Right | Verdict::RightButOutdated => Ok(hash),
+        Verdict::Right | Verdict::RightButOutdated => Ok(stored.version),
     }
 }

@@ -84,12 +84,12 @@ fn is_common(password: &str) -> bool {
 pub async fn change(app: &App, user: &User, keep: SessionId, current: &str, new: &Password) -> Result<()> {
     let names = user.username.iter().chain(&user.email);
     new.check_not_a_name(names).map_err(|broken| Error::field("new_password", broken))?;
-    let old = super::confirm(app, user.id, "current_password", current).await?;
+    let version = super::confirm(app, user.id, "current_password", current).await?;
     let hash = app.hasher.hash(new.expose()).await?;
     let now = app.clock.now();
 
     let mut tx = app.db.begin().await?;
-    if !users::set_password(&mut tx, user.id, &old, &hash, now).await? {
+    if !users::set_password(&mut tx, user.id, version, &hash, now).await? {
         return Err(changed_meanwhile("current_password"));
     }
     sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
@@ -102,12 +102,6 @@ pub(super) fn changed_meanwhile(field: &'static str) -> Error {
         field,
         Broken::new("incorrect", "Your password was changed at the same moment; use the new one."),
     )
-}
-
-/// Who checks a new password also knows whose it will be.
-pub(super) fn check(password: &Password, names: [Option<&str>; 2]) -> Result<()> {
-    let names = names.into_iter().flatten();
-    password.check_not_a_name(names).map_err(|broken| Error::field("password", broken))
 }
 
 #[cfg(test)]

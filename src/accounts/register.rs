@@ -1,10 +1,11 @@
 //! Making an account.
 
-use super::{DisplayName, EmailAddress, Password, Username, password};
+use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
 use crate::config;
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
+use crate::store;
 use crate::store::users::{self, NewUser, User};
 
 /// What someone registers with.
@@ -32,10 +33,8 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         let rule = Broken::new("required", "Give a `username`, an `email`, or both.");
         return Err(Error::field("username", rule));
     }
-    password::check(
-        &registration.password,
-        [username.map(|(typed, _)| typed), email.map(|(typed, _)| typed)],
-    )?;
+    let names = [username, email].into_iter().flatten().map(|(typed, _)| typed);
+    registration.password.check_not_a_name(names).map_err(|broken| Error::field("password", broken))?;
 
     let taken = async || users::taken(&app.db, username.map(|(_, key)| key), email.map(|(_, key)| key)).await;
     // Most conflicts are found here, before a hash is spent on them; the insert finds the rest.
@@ -60,8 +59,8 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         return Err(taken().await?.unwrap_or(Error::UsernameTaken));
     }
     for role in roles {
-        if !users::grant(&mut tx, user.id, role).await? {
-            let known = users::roles(&mut tx).await?.join(", ");
+        if !store::roles::grant(&mut tx, user.id, role).await? {
+            let known = store::roles::names(&mut tx).await?.join(", ");
             let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
             return Err(Error::field("roles", rule));
         }

@@ -11,10 +11,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use actix_web::web::ServiceConfig;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{self, Config, Problem};
+use crate::http::{self, Routes};
 use crate::telemetry;
 
 /// An authentication service, in one program.
@@ -41,31 +41,42 @@ enum Command {
 }
 
 /// The whole program, with routes of one's own beside the service's.
-pub fn main_with(own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> ExitCode {
+pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> ExitCode {
     let matches = config::with_settings(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let config = config::dotenv(Path::new(".env"))
-        .map_err(|problem| vec![problem])
-        .and_then(|file| config::collect(&matches, std::env::vars_os().chain(file)));
-    let config = match config {
-        Ok(config) => config,
-        Err(problems) => return complain(&problems),
-    };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => run(&matches, async |config| serve::run(config, own_routes).await),
+        Command::Migrate => run(&matches, migrate::run),
+        Command::User(command) => run(&matches, async |config| user::run(config, command).await),
+        Command::Openapi => report(openapi::print()),
+    }
+}
 
-    let outcome = match cli.command.unwrap_or(Command::Serve) {
-        Command::Openapi => openapi::print(),
-        command => {
+/// Runs a command that needs the settings.
+fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+    match settings(matches) {
+        Ok(config) => {
             telemetry::start(&config);
-            actix_web::rt::System::new().block_on(async {
-                match command {
-                    Command::Serve => serve::run(config, own_routes).await,
-                    Command::Migrate => migrate::run(config).await,
-                    Command::User(command) => user::run(config, command).await,
-                    Command::Openapi => openapi::print(),
-                }
-            })
+            report(http::block_on(command(config)))
         }
+        Err(problems) => complain(&problems),
+    }
+}
+
+/// From the command line, the environment and `.env`; what is wrong with any of them, all together.
+fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
+    let (file, unreadable) = match config::dotenv(Path::new(".env")) {
+        Ok(file) => (file, None),
+        Err(problem) => (Vec::new(), Some(problem)),
     };
+    let config = config::collect(matches, std::env::vars_os().chain(file));
+    match unreadable {
+        None => config,
+        Some(problem) => Err(std::iter::once(problem).chain(config.err().unwrap_or_default()).collect()),
+    }
+}
+
+fn report(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,24 +1,26 @@
 //! `portcullis serve`.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{Data, ServiceConfig};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, Routes};
 
 /// Below this a stolen hash is cheap to guess at.
 const ADVISED_BCRYPT_COST: u32 = 10;
 
 pub(super) async fn run(
     config: Config,
-    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
+    // From the start: process 1 of a container ignores signals that it does not handle.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     if config.bcrypt_cost < ADVISED_BCRYPT_COST {
         tracing::warn!(
             cost = config.bcrypt_cost,
@@ -31,14 +33,13 @@ pub(super) async fn run(
         format!("can't listen on {address}; stop what does, or choose another PORT or HOST")
     })?;
     let address = listener.local_addr()?;
-    let app = Data::new(App::start(config, Clock::system()).await?);
+    let app = Arc::new(App::start(config, Clock::system()).await?);
     let server = http::serve(app.clone(), listener, own_routes)?;
     tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let handle = server.handle();
     let stopping = app.clone();
-    actix_web::rt::spawn(async move {
+    tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -2,12 +2,13 @@
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::CurrentUser;
 use super::body::{Body, any_text};
+use super::envelope::LoggedUser;
 use super::passwords::new_password;
 use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
@@ -47,7 +48,7 @@ impl From<User> for UserBody {
     }
 }
 
-pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responder> {
+pub(super) async fn register(request: HttpRequest, app: Data<App>, body: Body) -> Result<impl Responder> {
     accounts::ensure_open(&app)?;
     let mut fields = body.read().await?;
     let username = fields.optional("username", Username::parse);
@@ -60,6 +61,7 @@ pub(super) async fn register(app: Data<App>, body: Body) -> Result<impl Responde
     let password = fields.finish(password)?;
     let registration = Registration { username, email, password, display_name };
     let user = accounts::create(&app, &registration, &[]).await?;
+    LoggedUser(user.id).note(&request);
     Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody::from(user)))
 }
 

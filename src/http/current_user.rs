@@ -8,7 +8,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::Data;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use actix_web_httpauth::headers::authorization::{Bearer, Scheme};
 
 use super::envelope::LoggedUser;
@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sessions::{self, Authenticated};
-use crate::store::users::{ADMIN, User};
+use crate::store::roles::ADMIN;
+use crate::store::users::User;
 
 /// The user whose access token the request carries. As an argument of a handler it makes the route a protected one:
 /// without a valid token of a living session the handler does not run, and the answer is a 401 (RFC 6750).
@@ -52,7 +53,7 @@ impl FromRequest for CurrentUser {
             let app = request.app_data::<Data<App>>().expect("the server was made with it");
             let token = bearer_token(&request)?;
             let Authenticated { user, session } = sessions::authenticate(app, token.token()).await?;
-            request.extensions_mut().insert(LoggedUser(user.id));
+            LoggedUser(user.id).note(&request);
             Ok(CurrentUser { user, session })
         })
     }

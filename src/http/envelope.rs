@@ -6,12 +6,12 @@ use std::time::Instant;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
+use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use anyhow::anyhow;
 use futures_util::FutureExt;
 
@@ -24,25 +24,20 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The user whom a request turned out to be from, for the log.
 pub(super) struct LoggedUser(pub UserId);
 
+impl LoggedUser {
+    pub fn note(self, request: &HttpRequest) {
+        request.extensions_mut().insert(self);
+    }
+}
+
 /// The outermost middleware.
 pub(super) async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
-    let started = Instant::now();
     let id = request_id(&request);
-    let method = request.method().clone();
-    let log = |status: StatusCode, route: Option<&str>, user: Option<UserId>| {
-        tracing::info!(
-            target: "portcullis::request",
-            %method,
-            route = route.unwrap_or("-"),
-            status = status.as_u16(),
-            ms = started.elapsed().as_millis() as u64,
-            request_id = %id,
-            user_id = user.map(tracing::field::display),
-        );
-    };
+    let mut line =
+        Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
 
     let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
@@ -50,11 +45,12 @@ pub(super) async fn wrap(
             add_headers(response.response_mut().head_mut(), &id);
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
-            log(response.status(), request.match_pattern().as_deref(), user);
+            line.log(response.status().as_u16(), request.match_pattern().as_deref(), user);
             return Ok(response);
         }
         // No layer within this one is known to fail; if one does, its status is all that is known.
-        Ok(Err(error)) => of_status(error.as_response_error().status_code()),
+        Ok(Err(error)) => of_status(error.as_response_error().status_code())
+            .unwrap_or_else(|| Error::Internal(anyhow!("a layer failed: {error}"))),
         Err(_) => Error::Internal(anyhow!("the handler panicked")),
     };
     log_cause(&failure, &id);
@@ -62,8 +58,42 @@ pub(super) async fn wrap(
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
     add_headers(response.head_mut(), &id);
-    log(status, None, None);
+    line.log(status.as_u16(), None, None);
     Err(InternalError::from_response("", response).into())
+}
+
+/// A request's line in the log. One that is given up, because its client has hung up, leaves its line too.
+struct Line {
+    started: Instant,
+    method: Method,
+    id: String,
+    logged: bool,
+}
+
+/// What a client that hung up would have been answered, as proxies note it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+impl Line {
+    fn log(&mut self, status: u16, route: Option<&str>, user: Option<UserId>) {
+        self.logged = true;
+        tracing::info!(
+            target: "portcullis::request",
+            method = %self.method,
+            route = route.unwrap_or("-"),
+            status,
+            ms = self.started.elapsed().as_millis() as u64,
+            request_id = %self.id,
+            user_id = user.map(tracing::field::display),
+        );
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.logged {
+            self.log(CLIENT_CLOSED_REQUEST, None, None);
+        }
+    }
 }
 
 /// The client's own id where it is sane, else a fresh one.
@@ -84,19 +114,22 @@ fn as_problem<B: MessageBody>(
     let (status, failure) = (response.status(), response.response().error());
     let empty = matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
     let failed = status.is_client_error() || status.is_server_error();
-    let rendered = match failure.and_then(|failure| failure.as_error::<Error>()) {
-        _ if !failed => return response.map_into_left_body(),
-        Some(error) => {
-            log_cause(error, id);
-            render(error, id)
-        }
-        None if failure.is_some() || empty => {
-            let error = of_status(status);
-            log_cause(&error, id);
-            render(&error, id)
-        }
-        None => return response.map_into_left_body(),
+    if !failed {
+        return response.map_into_left_body();
+    }
+    let by_status;
+    let error = match failure.and_then(|failure| failure.as_error::<Error>()) {
+        Some(error) => error,
+        None => match of_status(status).filter(|_| failure.is_some() || empty) {
+            Some(error) => {
+                by_status = error;
+                &by_status
+            }
+            None => return response.map_into_left_body(),
+        },
     };
+    log_cause(error, id);
+    let rendered = render(error, id);
     let response = response.map_body(|head, _| {
         head.status = rendered.status;
         rendered.headers.into_iter().for_each(|(name, value)| drop(head.headers_mut().insert(name, value)));

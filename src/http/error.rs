@@ -45,18 +45,17 @@ fn status(error: &Error) -> StatusCode {
     }
 }
 
-/// The error that stands for a status which actix answered by itself.
-pub(super) fn of_status(status: StatusCode) -> Error {
-    match status {
+/// The error that stands for a status which actix answered by itself; `None` for those that it never does.
+pub(super) fn of_status(status: StatusCode) -> Option<Error> {
+    Some(match status {
+        StatusCode::BAD_REQUEST => Error::InvalidRequest("The request could not be understood.".to_owned()),
         StatusCode::NOT_FOUND => Error::NotFound,
         StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMediaType,
-        status if status.is_client_error() => {
-            Error::InvalidRequest("The request could not be understood.".to_owned())
-        }
-        status => Error::Internal(anyhow::anyhow!("answered with {status}")),
-    }
+        StatusCode::INTERNAL_SERVER_ERROR => Error::Internal(anyhow::anyhow!("answered with {status}")),
+        _ => return None,
+    })
 }
 
 #[derive(Serialize)]

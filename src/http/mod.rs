@@ -22,7 +22,7 @@
 //! # let database = format!("--database-url=sqlite://{}", folder.path().join("doc.db").display());
 //! # let secret = format!("--secret-key={}", "for-this-example-alone".repeat(2));
 //! # let config = cli::config_from(["portcullis", &database, &secret], []).expect("sound settings");
-//! # let app = web::Data::new(App::start(config, Clock::system()).await?);
+//! # let app = std::sync::Arc::new(App::start(config, Clock::system()).await?);
 //! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 //! # let url = format!("http://{}/greet", listener.local_addr()?);
 //! let server = http::serve(app, listener, |routes| {
@@ -53,6 +53,7 @@ mod passwords;
 mod sessions;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -60,7 +61,7 @@ use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{FromRequest, Handler, HttpServer, Resource, Responder, web};
 
 use crate::app::App;
@@ -137,13 +138,22 @@ impl Endpoint {
     method!(delete, DELETE);
 }
 
+/// Where routes are registered; actix's own.
+pub use actix_web::web::ServiceConfig as Routes;
+
+/// Runs `work` on a runtime in which [`serve`] can be called.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    actix_web::rt::System::new().block_on(work)
+}
+
 /// Starts to serve on `listener`, with routes of one's own beside the service's. The returned server runs when it is
 /// awaited, and stops, letting requests in flight end, when its handle says so.
 pub fn serve(
-    app: Data<App>,
+    app: Arc<App>,
     listener: TcpListener,
-    own_routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Server> {
+    let app = Data::from(app);
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(app.clone())

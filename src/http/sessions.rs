@@ -1,13 +1,14 @@
 //! `/api/v1/login`, `/api/v1/refresh`, `/api/v1/logout` and `/api/v1/me/sessions`.
 
 use actix_web::web::{Data, Json, Path};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::CurrentUser;
 use super::accounts::UserBody;
 use super::body::{Body, Fields, any_text};
+use super::envelope::LoggedUser;
 use super::params::{List, Params};
 use crate::accounts::{EmailAddress, Username};
 use crate::app::App;
@@ -52,12 +53,18 @@ struct SessionBody {
     user_agent: Option<String>,
 }
 
-pub(super) async fn login(app: Data<App>, client: Client, body: Body) -> Result<Json<TokenBody>> {
+pub(super) async fn login(
+    request: HttpRequest,
+    app: Data<App>,
+    client: Client,
+    body: Body,
+) -> Result<Json<TokenBody>> {
     let mut fields = body.read().await?;
     let identifier = identifier(&mut fields);
     let password = fields.required("password", any_text);
     let (identifier, password) = fields.finish(identifier.zip(password))?;
     let tokens = sessions::login(&app, &identifier, &password, &client).await?;
+    LoggedUser(tokens.user.id).note(&request);
     Ok(Json(TokenBody::from(tokens)))
 }
 
@@ -83,11 +90,13 @@ fn identifier(fields: &mut Fields) -> Option<Identifier> {
     }
 }
 
-pub(super) async fn refresh(app: Data<App>, body: Body) -> Result<Json<TokenBody>> {
+pub(super) async fn refresh(request: HttpRequest, app: Data<App>, body: Body) -> Result<Json<TokenBody>> {
     let mut fields = body.read().await?;
     let token = fields.required("refresh_token", any_text);
     let token = fields.finish(token)?;
-    Ok(Json(TokenBody::from(sessions::refresh(&app, &token).await?)))
+    let tokens = sessions::refresh(&app, &token).await?;
+    LoggedUser(tokens.user.id).note(&request);
+    Ok(Json(TokenBody::from(tokens)))
 }
 
 pub(super) async fn logout(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {

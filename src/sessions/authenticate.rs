@@ -32,9 +32,15 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Authenticated> {
         return Err(Error::InvalidToken);
     }
     let arrives = claims.generation > presence.session_arrived;
-    if arrives || now - presence.session_last_used_at >= USE_NOTED_EVERY {
-        // Before the answer: from here on a replaced refresh token is a stolen one.
-        sessions::set_seen(&app.db, claims.sid, claims.generation, now).await?;
+    let stale = now - USE_NOTED_EVERY;
+    if arrives || presence.session_last_used_at <= stale {
+        let noted = sessions::set_seen(&app.db, claims.sid, claims.generation, now, stale).await;
+        match noted {
+            // An arrival is noted before the answer: from here on a replaced refresh token is a stolen one.
+            Err(error) if arrives => return Err(error),
+            Err(error) => tracing::warn!("the session's last use could not be noted: {error}"),
+            Ok(()) => {}
+        }
     }
     Ok(Authenticated { user, session: claims.sid })
 }

@@ -54,6 +54,8 @@ pub(crate) async fn end_all(
     except: Option<SessionId>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    sessions::end_all(tx, user, except, now).await?;
-    changes::insert_ended(tx, reason, user, now).await
+    for session in sessions::end_all(tx, user, except, now).await? {
+        changes::insert(tx, reason, user, Some(session), now).await?;
+    }
+    Ok(())
 }

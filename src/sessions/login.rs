@@ -25,16 +25,16 @@ pub async fn login(
     client: &Client,
 ) -> Result<TokenResponse> {
     let found = find(app, identifier).await?;
-    let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password_hash)).await?;
-    let Some(Credentials { mut user, password_hash }) = found.filter(|_| verdict != Verdict::Wrong) else {
+    let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password.hash)).await?;
+    let Some(Credentials { user, password: stored }) = found.filter(|_| verdict != Verdict::Wrong) else {
         return Err(Error::InvalidCredentials);
     };
     if user.disabled {
         return Err(Error::AccountDisabled);
     }
     let renewed = match verdict {
-        Verdict::RightButOutdated => app.hasher.hash(password).await?,
-        _ => password_hash.clone(),
+        Verdict::RightButOutdated => Some(app.hasher.hash(password).await?),
+        _ => None,
     };
 
     let now = app.clock.now();
@@ -54,14 +54,14 @@ pub async fn login(
         user_agent: client.user_agent.clone(),
     };
     let mut tx = app.db.begin().await?;
-    if !users::set_login(&mut tx, user.id, &password_hash, &renewed, now).await? {
+    if !users::set_login(&mut tx, user.id, stored.version, renewed.as_ref(), now).await? {
         // The password was changed, or the account disabled or deleted, while this one was being checked.
         return Err(Error::InvalidCredentials);
     }
     sessions::insert(&mut tx, &session).await?;
+    // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
+    let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;
-
-    user.last_login_at = Some(now);
     issue(app, user, &session, session.generation, now)
 }
 

@@ -36,7 +36,6 @@ mod login;
 mod refresh;
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 pub use authenticate::{Authenticated, authenticate};
 pub(crate) use end::end_all;
@@ -44,7 +43,7 @@ pub use end::{LogoutScope, end, logout};
 pub use login::{Identifier, login};
 pub use refresh::refresh;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::error::Result;
@@ -53,7 +52,7 @@ use crate::store::users::User;
 use crate::tokens::Grant;
 
 /// How long a replaced refresh token works whatever has arrived: enough for a slow line, a retry and another tab.
-pub const GRACE: Duration = Duration::from_secs(30);
+pub const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// Who is on the other end of a request, as far as the line tells.
 #[derive(Clone, Debug, Default)]

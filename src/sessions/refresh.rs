@@ -6,7 +6,7 @@ use super::{GRACE, TokenResponse, issue};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::store::changes::Reason;
+use crate::store::changes::{self, Reason};
 use crate::store::sessions::{self, Session};
 use crate::store::users;
 
@@ -17,7 +17,7 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
     let expires_at = now + app.config.refresh_token_ttl;
     let session = match sessions::rotate(&app.db, id, generation, now, expires_at).await? {
         Some(rotated) => rotated,
-        None => replaced_before(app, id, generation, now).await?,
+        None => replaced_before(app, id, generation, now, expires_at).await?,
     };
     let user = users::by_id(&app.db, session.user_id).await?;
     let user = user.filter(|user| !user.disabled).ok_or(Error::InvalidRefreshToken)?;
@@ -25,21 +25,31 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
 }
 
 /// The session of a token that is no longer the present one, if it may still be used; if not, the session ends.
-async fn replaced_before(app: &App, id: SessionId, generation: i64, now: DateTime<Utc>) -> Result<Session> {
+async fn replaced_before(
+    app: &App,
+    id: SessionId,
+    generation: i64,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<Session> {
     let session = sessions::by_id(&app.db, id).await?.filter(|session| session.is_open(now));
     // A generation that is yet to come has a valid MAC only where the database was set back to a backup.
     let session =
         session.filter(|session| generation < session.generation).ok_or(Error::InvalidRefreshToken)?;
     if may_be_used_again(&session, generation, now) {
-        return Ok(session);
+        // Of parallel requests the first has just moved the end; a late one moves it as any use does.
+        if now - session.last_used_at <= GRACE {
+            return Ok(session);
+        }
+        return sessions::extend(&app.db, id, now, expires_at).await?.ok_or(Error::InvalidRefreshToken);
     }
     let mut tx = app.db.begin().await?;
     if sessions::end(&mut tx, session.user_id, id, now).await? {
-        crate::store::changes::insert(&mut tx, Reason::RefreshTokenReused, session.user_id, Some(id), now)
-            .await?;
+        changes::insert(&mut tx, Reason::RefreshTokenReused, session.user_id, Some(id), now).await?;
+        tx.commit().await?;
+        let user_id = session.user_id;
+        tracing::warn!(%user_id, session_id = %id, "refresh_token_reused: a replaced token came again; its session has ended");
     }
-    tx.commit().await?;
-    tracing::warn!(event = "refresh_token_reused", session_id = %id, user_id = %session.user_id, "a replaced refresh token was used again; its session has ended");
     Err(Error::InvalidRefreshToken)
 }
 

@@ -40,11 +40,3 @@ pub async fn insert(
     tx.query(sql).bind(now).bind(reason.as_str()).bind(user).bind(session).execute().await?;
     Ok(())
 }
-
-/// Notes each of the user's sessions that this transaction ended at `now`.
-pub async fn insert_ended(tx: &mut Tx, reason: Reason, user: UserId, now: DateTime<Utc>) -> Result<()> {
-    let sql = "insert into changes (at, reason, user_id, session_id) \
-               select $1, $2, user_id, id from sessions where user_id = $3 and ended_at = $1";
-    tx.query(sql).bind(now).bind(reason.as_str()).bind(user).execute().await?;
-    Ok(())
-}

@@ -70,16 +70,19 @@ enum Target<'e> {
 }
 
 impl Db {
-    /// Begins a transaction. On SQLite it takes the writer's place at once (`begin immediate`): one that only found
+    /// Begins a transaction. It is begun by a task of its own, which goes on if this request is given up (a client that
+    /// hangs up, a deadline) and rolls back what nobody took: a connection whose `begin` was cut off in the middle
+    /// would go back to the pool inside a transaction. On SQLite it takes the writer's place at once (`begin immediate`): one that only found
     /// out at its first write that another was faster would fail.
     pub async fn begin(&self) -> Result<Tx> {
-        in_time(async {
-            Ok(match self {
+        let db = self.clone();
+        let begun = tokio::spawn(async move {
+            Ok(match db {
                 Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
                 Db::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
             })
-        })
-        .await
+        });
+        in_time(async { begun.await.map_err(|_| sqlx::Error::WorkerCrashed)? }).await
     }
 }
 
@@ -156,12 +159,13 @@ impl<'e> Query<'e> {
 
     /// The one row that it must have.
     pub async fn fetch_one<T: Row>(self) -> Result<T> {
-        run!(self, sqlx::query_as_with, fetch_one)
+        self.fetch_optional().await?.ok_or_else(|| sqlx::Error::RowNotFound.into())
     }
 
-    /// Its row, if it has one.
+    /// Its row, if it has one. Read to the end all the same: on SQLite a statement that changes rows and returns them
+    /// commits with its last step, and only that step tells whether it could.
     pub async fn fetch_optional<T: Row>(self) -> Result<Option<T>> {
-        run!(self, sqlx::query_as_with, fetch_optional)
+        Ok(self.fetch_all().await?.into_iter().next())
     }
 
     /// All its rows.
@@ -195,10 +199,10 @@ fn is_passing(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             // Classes of SQLSTATE: connection, transaction rollback, resources, operator intervention, system.
-            // 25006: read-only, as a standby is until it is promoted.
-            Some(error) => {
-                ["08", "40", "53", "57", "58", "25006"].iter().any(|class| error.code().starts_with(class))
-            }
+            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off.
+            Some(error) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03"]
+                .iter()
+                .any(|class| error.code().starts_with(class)),
             // Primary result codes: busy, locked, read-only, I/O error, full, can't open.
             None => error
                 .code()

@@ -8,10 +8,10 @@ pub mod changes;
 mod db;
 pub mod migrations;
 mod open;
+pub mod roles;
 pub mod secret_fingerprint;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
-pub use open::make_private_folder;

@@ -2,21 +2,28 @@
 
 use std::str::FromStr;
 use std::time::Duration;
-use std::{fs, io};
 
 use anyhow::Context;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::db::{DEADLINE, Db};
 use super::migrations;
+use crate::secret_file::make_private_folder;
 
 /// How long a statement may run on Postgres before the server itself cancels it; a little under [`DEADLINE`], so
 /// that its own error is the one that is seen.
 const STATEMENT_TIMEOUT: &str = "3500ms";
 
+/// How long a transaction may wait for its next statement: nothing but a lost client makes one wait at all.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "5s";
+
 /// How long a request waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection may take to answer when it is given back.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Db {
     /// Connects, and brings the schema up to date. Several processes may do so at once.
@@ -54,7 +61,17 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_lazy_with(options.options([("statement_timeout", STATEMENT_TIMEOUT)]));
+        // A connection that does not answer is dropped, not waited for until TCP gives it up.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
+            })
+        })
+        .connect_lazy_with(options.options([
+            ("statement_timeout", STATEMENT_TIMEOUT),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        ]));
     Ok(Db::Postgres(pool))
 }
 
@@ -89,12 +106,4 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
     let writer = pool(1).connect_with(options).await.with_context(cant)?;
     Ok(Db::Sqlite { readers, writer })
-}
-
-/// A folder that only its owner may enter: password hashes and the secret lie there.
-pub fn make_private_folder(folder: &std::path::Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.recursive(true).create(folder)
 }

@@ -142,17 +142,31 @@ pub async fn rotate(
         .await
 }
 
-/// Notes that a token of `generation` came back, and that the session is in use.
+/// Notes that a token of `generation` came back, and that the session is in use; unless a parallel request has done so
+/// since `stale`.
 pub async fn set_seen(
     db: impl Executor<'_>,
     id: SessionId,
     generation: i64,
     now: DateTime<Utc>,
+    stale: DateTime<Utc>,
 ) -> Result<()> {
     let sql = "update sessions set arrived = case when arrived < $2 then $2 else arrived end, last_used_at = $3 \
-               where id = $1 and ended_at is null";
-    db.query(sql).bind(id).bind(generation).bind(now).execute().await?;
+               where id = $1 and ended_at is null and (arrived < $2 or last_used_at <= $4)";
+    db.query(sql).bind(id).bind(generation).bind(now).bind(stale).execute().await?;
     Ok(())
+}
+
+/// Moves the end of an open session, as a refresh does that gives a successor again.
+pub async fn extend(
+    db: impl Executor<'_>,
+    id: SessionId,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<Option<Session>> {
+    let sql = "update sessions set last_used_at = $2, expires_at = case when $3 < ends_by then $3 else ends_by end \
+               where id = $1 and ended_at is null and expires_at > $2 returning *";
+    db.query(sql).bind(id).bind(now).bind(expires_at).fetch_optional().await
 }
 
 /// Ends the user's session, once: `false` where it had ended already, or is another's.
@@ -162,10 +176,15 @@ pub async fn end(tx: &mut Tx, user: UserId, id: SessionId, now: DateTime<Utc>) -
     Ok(tx.query(sql).bind(id).bind(user).bind(now).execute().await? == 1)
 }
 
-/// Ends all of the user's sessions but `except`.
-pub async fn end_all(tx: &mut Tx, user: UserId, except: Option<SessionId>, now: DateTime<Utc>) -> Result<()> {
-    let sql = "update sessions set ended_at = $3 where user_id = $1 and ended_at is null \
-               and (cast($2 as uuid) is null or id <> $2)";
-    tx.query(sql).bind(user).bind(except).bind(now).execute().await?;
-    Ok(())
+/// Ends all of the user's open sessions but `except`, and returns which.
+pub async fn end_all(
+    tx: &mut Tx,
+    user: UserId,
+    except: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>> {
+    let sql = "update sessions set ended_at = $3 where user_id = $1 and ended_at is null and expires_at > $3 \
+               and (cast($2 as uuid) is null or id <> $2) returning id";
+    let ended: Vec<(SessionId,)> = tx.query(sql).bind(user).bind(except).bind(now).fetch_all().await?;
+    Ok(ended.into_iter().map(|(id,)| id).collect())
 }

@@ -1,14 +1,11 @@
-//! `users`, `roles` and `user_roles`.
+//! `users`.
 
 use chrono::{DateTime, Utc};
 
-use super::db::{Executor, Tx};
+use super::db::{Db, Executor, Tx};
 use crate::error::{Error, Result};
 use crate::hasher::PasswordHash;
 use crate::id::UserId;
-
-/// The role that may administer everything.
-pub const ADMIN: &str = "admin";
 
 /// A user, without the password's hash: that is only in [`Credentials`].
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -51,12 +48,23 @@ impl From<String> for Roles {
     }
 }
 
+/// A user's password, as it is kept.
+#[derive(Debug, sqlx::FromRow)]
+pub struct StoredPassword {
+    #[sqlx(rename = "password_hash")]
+    pub hash: PasswordHash,
+    /// Another one means another password, not just another hash of it.
+    #[sqlx(rename = "password_version")]
+    pub version: i64,
+}
+
 /// A user and what proves that someone is that user.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Credentials {
     #[sqlx(flatten)]
     pub user: User,
-    pub password_hash: PasswordHash,
+    #[sqlx(flatten)]
+    pub password: StoredPassword,
 }
 
 /// A user about to be inserted. The keys are the names' forms that are compared: normalised, in lower case.
@@ -88,21 +96,28 @@ pub async fn by_id(db: impl Executor<'_>, id: UserId) -> Result<Option<User>> {
 
 /// The user with this username, by its key.
 pub async fn by_username(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
-    let sql = concat!("select ", user_columns!(), ", u.password_hash from users u where u.username_key = $1");
+    let sql = concat!(
+        "select ",
+        user_columns!(),
+        ", u.password_hash, u.password_version from users u where u.username_key = $1"
+    );
     db.query(sql).bind(key).fetch_optional().await
 }
 
 /// The user with this e-mail address, by its key.
 pub async fn by_email(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
-    let sql = concat!("select ", user_columns!(), ", u.password_hash from users u where u.email_key = $1");
+    let sql = concat!(
+        "select ",
+        user_columns!(),
+        ", u.password_hash, u.password_version from users u where u.email_key = $1"
+    );
     db.query(sql).bind(key).fetch_optional().await
 }
 
-/// The hash of this user's password.
-pub async fn password_hash(db: impl Executor<'_>, id: UserId) -> Result<Option<PasswordHash>> {
-    let sql = "select password_hash from users where id = $1";
-    let row: Option<(PasswordHash,)> = db.query(sql).bind(id).fetch_optional().await?;
-    Ok(row.map(|(hash,)| hash))
+/// This user's password.
+pub async fn password(db: impl Executor<'_>, id: UserId) -> Result<Option<StoredPassword>> {
+    let sql = "select password_hash, password_version from users where id = $1";
+    db.query(sql).bind(id).fetch_optional().await
 }
 
 /// What [`page`] looks for.
@@ -164,8 +179,8 @@ pub async fn taken(
 /// Inserts a user, unless its name or address is taken: then `false`.
 pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc>) -> Result<bool> {
     let sql = "insert into users (id, username, username_key, email, email_key, email_verified, display_name, \
-               password_hash, disabled, created_at, updated_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) on conflict do nothing";
+               password_hash, password_version, disabled, created_at, updated_at) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $10) on conflict do nothing";
     let inserted = db
         .query(sql)
         .bind(user.id)
@@ -183,22 +198,10 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
     Ok(inserted == 1)
 }
 
-/// Gives a user a role; `false` where there is no role of that name.
-pub async fn grant(tx: &mut Tx, id: UserId, role: &str) -> Result<bool> {
-    let sql = "insert into user_roles (user_id, role) select $1, name from roles where name = $2";
-    Ok(tx.query(sql).bind(id).bind(role).execute().await? == 1)
-}
-
-/// The names of all roles, in alphabetical order.
-pub async fn roles(db: impl Executor<'_>) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = db.query("select name from roles order by name").fetch_all().await?;
-    Ok(rows.into_iter().map(|(name,)| name).collect())
-}
-
 /// Sets the username (as typed, and its key) and the display name, each where there is something to set. A username
-/// that another user has is [`Error::UsernameTaken`].
+/// that another user has is [`Error::UsernameTaken`]. Not part of a transaction: a conflict would end it on Postgres.
 pub async fn set_profile(
-    db: impl Executor<'_>,
+    db: &Db,
     id: UserId,
     username: Option<Option<(&str, &str)>>,
     display_name: Option<Option<&str>>,
@@ -231,46 +234,36 @@ fn is_conflict(cause: &anyhow::Error) -> bool {
     error.is_some_and(|error| error.is_unique_violation())
 }
 
-/// Notes a login, and renews the hash of the password that was used, unless the account was disabled or its
-/// password changed since `old` was read: then `false`. The row stays locked until the transaction ends, so that
-/// what ends all sessions either sees the new session or comes first.
+/// Notes a login, and renews the hash of the password where there is a new one; unless the account was disabled or
+/// its password changed since `version` was read: then `false`. The row stays locked until the transaction ends, so
+/// that what ends all sessions either sees the new session or comes first.
 pub async fn set_login(
     tx: &mut Tx,
     id: UserId,
-    old: &PasswordHash,
-    renewed: &PasswordHash,
+    version: i64,
+    renewed: Option<&PasswordHash>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let sql = "update users set last_login_at = $4, password_hash = $3 \
-               where id = $1 and password_hash = $2 and not disabled";
-    Ok(tx.query(sql).bind(id).bind(old).bind(renewed).bind(now).execute().await? == 1)
+    let sql = "update users set last_login_at = $3, password_hash = coalesce($4, password_hash) \
+               where id = $1 and password_version = $2 and not disabled";
+    Ok(tx.query(sql).bind(id).bind(version).bind(now).bind(renewed).execute().await? == 1)
 }
 
-/// Replaces the password `old`; `false` where it is no longer that.
+/// Replaces the password of `version`; `false` where it is no longer that.
 pub async fn set_password(
     tx: &mut Tx,
     id: UserId,
-    old: &PasswordHash,
+    version: i64,
     new: &PasswordHash,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let sql = "update users set password_hash = $3, updated_at = $4 where id = $1 and password_hash = $2";
-    Ok(tx.query(sql).bind(id).bind(old).bind(new).bind(now).execute().await? == 1)
+    let sql = "update users set password_hash = $3, password_version = password_version + 1, updated_at = $4 \
+               where id = $1 and password_version = $2";
+    Ok(tx.query(sql).bind(id).bind(version).bind(new).bind(now).execute().await? == 1)
 }
 
-/// Whether another user than this is an enabled admin. Transactions that ask it take turns until they end, so that
-/// two admins can't each leave because the other is still there.
-pub async fn has_other_admin(tx: &mut Tx, id: UserId) -> Result<bool> {
-    // Changes nothing, but holds the row.
-    tx.query("update roles set name = name where name = $1").bind(ADMIN).execute().await?;
-    let sql = "select exists (select 1 from user_roles r join users u on u.id = r.user_id \
-               where r.role = $2 and u.id <> $1 and not u.disabled)";
-    let (exists,): (bool,) = tx.query(sql).bind(id).bind(ADMIN).fetch_one().await?;
-    Ok(exists)
-}
-
-/// Deletes the user and, by cascade, all that belongs to it; `false` where `old` is no longer its password.
-pub async fn delete(tx: &mut Tx, id: UserId, old: &PasswordHash) -> Result<bool> {
-    let sql = "delete from users where id = $1 and password_hash = $2";
-    Ok(tx.query(sql).bind(id).bind(old).execute().await? == 1)
+/// Deletes the user and, by cascade, all that belongs to it; `false` where its password is no longer of `version`.
+pub async fn delete(tx: &mut Tx, id: UserId, version: i64) -> Result<bool> {
+    let sql = "delete from users where id = $1 and password_version = $2";
+    Ok(tx.query(sql).bind(id).bind(version).execute().await? == 1)
 }

@@ -104,9 +104,9 @@ async fn who_comes_while_one_pages_is_not_in_the_way() {
 async fn fifty_are_listed_unless_told_otherwise() {
     let server = Server::start().await;
     let admin = server.admin("root").await;
-    let sql = "insert into users (id, username, username_key, email_verified, password_hash, disabled, \
-               created_at, updated_at) select $1, $2, $2, email_verified, password_hash, disabled, created_at, \
-               updated_at from users where username_key = 'root'";
+    let sql = "insert into users (id, username, username_key, email_verified, password_hash, \
+               password_version, disabled, created_at, updated_at) select $1, $2, $2, email_verified, \
+               password_hash, password_version, disabled, created_at, updated_at from users where username_key = 'root'";
     for n in 0..50 {
         let insert = server.sql(sql).bind(UserId::new(server.clock.now())).bind(format!("user{n:02}"));
         insert.execute().await.unwrap();

@@ -332,3 +332,11 @@ async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
         assert_eq!(session_of(&behind, &header).await.0, trusted);
     }
 }
+
+#[actix_web::test]
+async fn parallel_logins_all_succeed_while_the_hash_is_renewed() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    let costlier = server.replica(&["--bcrypt-cost=5"]).await;
+    futures_util::future::join_all((0..8).map(|_| costlier.login("ada"))).await;
+}

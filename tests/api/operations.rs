@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::DATABASE;
-use crate::api::support::{Database, Proxy, Server};
+use crate::api::support::{Database, PASSWORD, Proxy, Server};
 
 #[actix_web::test]
 async fn a_running_service_is_live_and_ready() {
@@ -74,6 +75,33 @@ async fn a_database_that_is_away_is_a_503_within_5_seconds_and_comes_back_by_its
         while server.get("/api/v1/me").bearer(&tokens.access).send().await.status != 200 {
             tries += 1;
             assert!(tries < 20, "it did not come back");
+        }
+    }
+}
+
+/// A request that is cut off while its transaction begins must not leave a connection inside one: what later requests
+/// write there would never be committed.
+#[actix_web::test]
+async fn what_is_written_after_a_frozen_line_is_there_for_all() {
+    if DATABASE == Database::Sqlite {
+        return;
+    }
+    let (server, proxy) = Server::behind_a_proxy().await;
+    let elsewhere = server.replica(&[]).await;
+    let tokens = server.user("ada").await;
+    proxy.freeze();
+    let login = || server.post("/api/v1/login").json(json!({ "login": "ada", "password": PASSWORD }));
+    let logout = || server.post("/api/v1/logout").bearer(&tokens.access).json(json!({ "scope": "others" }));
+    let cut_off =
+        (0..4).flat_map(|_| [login(), logout()]).map(|request| request.within(Duration::from_secs(6)));
+    join_all(cut_off.map(|request| request.expect_problem(503, "unavailable"))).await;
+    proxy.mend();
+    for n in 0..20 {
+        let name = format!("name {n}");
+        let change = server.patch("/api/v1/me").bearer(&tokens.access).json(json!({ "display_name": name }));
+        if change.send().await.status == 200 {
+            let me = elsewhere.get("/api/v1/me").bearer(&tokens.access).expect(200).await;
+            assert_eq!(me.json()["display_name"], name);
         }
     }
 }

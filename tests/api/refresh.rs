@@ -86,6 +86,19 @@ async fn a_lost_answer_is_given_again_after_a_minute_and_after_a_day() {
 }
 
 #[actix_web::test]
+async fn a_successor_given_again_is_a_use_of_the_session() {
+    let server = Server::start().await;
+    let tokens = server.user("ada").await;
+    refresh(&server, &tokens.refresh).await;
+    server.clock.advance(29 * DAY);
+    let again =
+        server.post("/api/v1/refresh").json(json!({ "refresh_token": tokens.refresh })).expect(200).await;
+    assert_eq!(again.json()["refresh_expires_in"], 30 * 24 * 60 * 60);
+    server.clock.advance(29 * DAY);
+    use_it(&server, &refresh(&server, &Tokens::of(&again.json()).refresh).await).await;
+}
+
+#[actix_web::test]
 async fn ten_parallel_refreshes_of_one_token_all_get_the_same_successor() {
     let server = Server::start().await;
     let tokens = server.user("ada").await;

@@ -231,7 +231,7 @@ async fn header_parameters_that_name_keys_are_not_obeyed() {
     header["b64"] = json!(false);
     header["zip"] = json!("DEF");
     let (status, _, _) = me(&server, &format!("Bearer {}", signed(&header, &claims.to_string()))).await;
-    assert!(status == 200 || status == 401, "{status}");
+    assert_eq!(status, 200);
 }
 
 #[actix_web::test]

@@ -2,13 +2,14 @@
 
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::web::{Data, ServiceConfig};
 use portcullis::app::App;
 use portcullis::clock::Clock;
 use portcullis::config::Config;
+use portcullis::http::Routes;
 use portcullis::{cli, http};
 use serde_json::json;
 
@@ -21,7 +22,7 @@ pub const PASSWORD: &str = "tidal-lantern-mosaic-42";
 
 /// A server, and the database that it and its replicas share.
 pub struct Server {
-    pub app: Data<App>,
+    pub app: Arc<App>,
     pub clock: Clock,
     pub url: String,
     http: reqwest::Client,
@@ -50,7 +51,7 @@ impl Server {
     /// With routes of the test's own.
     pub async fn with_routes(
         settings: &[&str],
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+        routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     ) -> Server {
         let scratch = Rc::new(Scratch::new().await);
         let url = scratch.url();
@@ -83,10 +84,10 @@ impl Server {
         database: &str,
         clock: Clock,
         settings: &[&str],
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+        routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     ) -> Server {
         let config = config(database, settings);
-        let app = Data::new(App::start(config, clock.clone()).await.expect("the service starts"));
+        let app = Arc::new(App::start(config, clock.clone()).await.expect("the service starts"));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = http::serve(app.clone(), listener, routes).unwrap();

@@ -1,0 +1,78 @@
+//! The secret that the service makes for itself where none is set.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::secret::{self, SecretKey};
+
+/// Where it is kept.
+pub const SECRET_FILE: &str = "data/secret.key";
+
+/// The secret in `file`, made there by the first process that asks, readable by its owner alone.
+pub fn read_or_make(file: &Path) -> anyhow::Result<SecretKey> {
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(file)?,
+        read => read?,
+    };
+    SecretKey::from_text(text.trim()).context("it has fewer than 32 bytes")
+}
+
+fn make(file: &Path) -> io::Result<String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    make_private_folder(folder)?;
+    // Written whole under a name of its own first, then linked: a process that finds the file finds all of it, and of
+    // several that make one at once the first wins.
+    let draft = file.with_extension(secret::base64url(&secret::random::<12>()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.open(&draft)?;
+    writeln!(written, "{}", secret::base64url(&secret::random::<32>()))?;
+    written.sync_all()?;
+    let linked = fs::hard_link(&draft, file);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => File::open(folder)?.sync_all()?,
+    }
+    fs::read_to_string(file)
+}
+
+/// A folder that only its owner may enter: password hashes and the secret lie there. One that is there already stays
+/// as it is.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_that_make_it_at_once_all_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data/secret.key");
+        let make = || read_or_make(&file).unwrap().expose().to_vec();
+        let secrets: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0] && secret.len() >= 32));
+        assert_eq!(fs::read_dir(folder.path().join("data")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn one_that_is_too_short_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret.key");
+        fs::write(&file, "short\n").unwrap();
+        assert!(read_or_make(&file).is_err());
+    }
+}
