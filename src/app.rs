@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
+use crate::private::{SECRET_FILE, read_or_make_secret};
 use crate::secret::{Purpose, SecretKey};
-use crate::secret_file::{self, SECRET_FILE};
 use crate::store::{Db, secret_fingerprint};
 use crate::tokens::{Keyring, RefreshTokens};
 
@@ -29,7 +29,7 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
         let secret = match &config.secret_key {
             Some(secret) => secret.clone(),
-            None => secret_file::read_or_make(Path::new(SECRET_FILE)).with_context(|| {
+            None => read_or_make_secret(Path::new(SECRET_FILE)).with_context(|| {
                 format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder")
             })?,
         };

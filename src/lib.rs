@@ -16,7 +16,7 @@
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
-//! | [`error`], [`clock`], [`id`], [`secret`], [`secret_file`], [`telemetry`] | what all rooms may use |
+//! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
 //! Who may know whom: `cli → http → accounts → sessions → tokens → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
@@ -31,8 +31,8 @@ pub mod error;
 pub mod hasher;
 pub mod http;
 pub mod id;
+pub mod private;
 pub mod secret;
-pub mod secret_file;
 pub mod sessions;
 pub mod store;
 pub mod telemetry;

@@ -14,7 +14,9 @@ pub fn start(config: &Config) {
     let held_down = Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_target("actix_http", LevelFilter::OFF)
-        .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)));
+        .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)))
+        // Warns of parameters of DATABASE_URL that it does not know, and quotes their values: `sslpassword=…`, say.
+        .with_target("sqlx_postgres::options", LevelFilter::ERROR);
     let filter = EnvFilter::new(&config.rust_log).and(held_down);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let lines = match config.log_format {

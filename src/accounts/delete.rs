@@ -15,7 +15,7 @@ pub async fn delete(app: &App, user: &User, password: &str) -> Result<()> {
         return Err(Error::LastAdmin);
     }
     if !users::delete(&mut tx, user.id, version).await? {
-        return Err(changed_meanwhile("password"));
+        return Err(changed_meanwhile(&mut tx, user.id, "password").await?);
     }
     changes::insert(&mut tx, Reason::UserDeleted, user.id, None, app.clock.now()).await?;
     tx.commit().await

@@ -9,8 +9,9 @@ use zxcvbn::{Score, zxcvbn};
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::sessions;
+use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::users::{self, User};
 
@@ -90,18 +91,19 @@ pub async fn change(app: &App, user: &User, keep: SessionId, current: &str, new:
 
     let mut tx = app.db.begin().await?;
     if !users::set_password(&mut tx, user.id, version, &hash, now).await? {
-        return Err(changed_meanwhile("current_password"));
+        return Err(changed_meanwhile(&mut tx, user.id, "current_password").await?);
     }
     sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
     tx.commit().await
 }
 
-/// The password that was right a moment ago has since been replaced by another request.
-pub(super) fn changed_meanwhile(field: &'static str) -> Error {
-    Error::field(
-        field,
-        Broken::new("incorrect", "Your password was changed at the same moment; use the new one."),
-    )
+/// Why a password that was right a moment ago is so no longer: another request deleted the account, or replaced it.
+pub(super) async fn changed_meanwhile(tx: &mut Tx, user: UserId, field: &'static str) -> Result<Error> {
+    if users::password(tx, user).await?.is_none() {
+        return Ok(Error::RevokedToken);
+    }
+    let rule = "Your password was changed at the same moment; use the new one.";
+    Ok(Error::field(field, Broken::new("incorrect", rule)))
 }
 
 #[cfg(test)]

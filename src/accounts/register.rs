@@ -1,5 +1,7 @@
 //! Making an account.
 
+use std::collections::BTreeSet;
+
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
 use crate::config;
@@ -58,7 +60,7 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         // Whoever was faster may have gone again; then the name is free, but this request has had its answer.
         return Err(taken().await?.unwrap_or(Error::UsernameTaken));
     }
-    for role in roles {
+    for role in BTreeSet::from_iter(roles) {
         if !store::roles::grant(&mut tx, user.id, role).await? {
             let known = store::roles::names(&mut tx).await?.join(", ");
             let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));

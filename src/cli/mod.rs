@@ -65,14 +65,14 @@ fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result
 
 /// From the command line, the environment and `.env`; what is wrong with any of them, all together.
 fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
-    let (file, unreadable) = match config::dotenv(Path::new(".env")) {
-        Ok(file) => (file, None),
-        Err(problem) => (Vec::new(), Some(problem)),
-    };
+    let (file, mut problems) = config::dotenv(Path::new(".env"));
     let config = config::collect(matches, std::env::vars_os().chain(file));
-    match unreadable {
-        None => config,
-        Some(problem) => Err(std::iter::once(problem).chain(config.err().unwrap_or_default()).collect()),
+    match config {
+        Ok(config) if problems.is_empty() => Ok(config),
+        config => {
+            problems.extend(config.err().into_iter().flatten());
+            Err(problems)
+        }
     }
 }
 

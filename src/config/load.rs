@@ -54,27 +54,39 @@ pub fn with_settings(command: Command) -> Command {
     })
 }
 
-/// What `.env` in the working directory holds, where there is one.
-pub fn dotenv(path: &Path) -> Result<Vec<(OsString, OsString)>, Problem> {
+/// Variables and their values.
+pub type Variables = Vec<(OsString, OsString)>;
+
+/// What `.env` in the working directory holds, where there is one, and what is wrong with it.
+pub fn dotenv(path: &Path) -> (Variables, Vec<Problem>) {
     let problem = |what: &str| Problem { name: path.display().to_string(), what: what.to_owned() };
+    let unreadable = "can't be read; check that it is a text file that this user may read";
     // dotenvy's own errors quote the line, which may hold a secret.
     let lines = match dotenvy::from_path_iter(path) {
         Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(Vec::new()),
-        Err(_) => return Err(problem("can't be read; check that it is a file that this user may read")),
+        Err(error) if error.not_found() => return Default::default(),
+        Err(_) => return (Variables::new(), vec![problem(unreadable)]),
     };
-    let mut read = Vec::new();
+    let (mut read, mut problems) = (Variables::new(), Vec::new());
     for line in lines {
-        let what = || match read.last() {
-            Some((name, _)) => {
-                format!("the line after that of {name:?} is not NAME=value, perhaps with quotes")
+        match (line, read.last()) {
+            (Ok((name, value)), _) => read.push((name.into(), value.into())),
+            (Err(dotenvy::Error::LineParse(..)), None) => {
+                problems.push(problem("the first line is not NAME=value, perhaps with quotes"));
             }
-            None => "the first line is not NAME=value, perhaps with quotes".to_owned(),
-        };
-        let (name, value) = line.map_err(|_| problem(&what()))?;
-        read.push((OsString::from(name), OsString::from(value)));
+            (Err(dotenvy::Error::LineParse(..)), Some((name, _))) => {
+                problems.push(problem(&format!(
+                    "a line after that of {name:?} is not NAME=value, perhaps with quotes"
+                )));
+            }
+            // It would be met again, for ever.
+            (Err(_), _) => {
+                problems.push(problem(unreadable));
+                break;
+            }
+        }
     }
-    Ok(read)
+    (read, problems)
 }
 
 /// The settings that `matches` (of a command [with them](with_settings)) and `environment` give. The environment
@@ -89,7 +101,7 @@ pub fn collect(
             given.entry(name).or_insert(value);
         }
     }
-    let mut problems = Vec::new();
+    let (mut problems, mut wrong) = (Vec::new(), Vec::new());
     let mut line = vec![OsString::from("settings")];
     for setting in settings() {
         let id = setting.get_id().as_str();
@@ -106,19 +118,19 @@ pub fn collect(
         argument.push(value);
         match parse([OsString::from("settings"), argument.clone()]) {
             Ok(_) => line.push(argument),
-            Err(error) => problems.push(Problem { name, what: reason(&error) }),
+            Err(error) => {
+                wrong.push(id.to_owned());
+                problems.push(Problem { name, what: reason(&error) });
+            }
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
+    // The sound ones alone make a whole, since no setting is obligatory by itself.
     let config =
         parse(line).map_err(|error| vec![Problem { name: "settings".into(), what: reason(&error) }])?;
-    let contradictions = config.contradictions();
-    if contradictions.is_empty() {
-        return Ok(config);
-    }
-    Err(contradictions.into_iter().map(|(id, what)| Problem { name: id.to_uppercase(), what }).collect())
+    let contradictions =
+        config.contradictions().into_iter().filter(|(id, _)| !wrong.iter().any(|wrong| wrong == id));
+    problems.extend(contradictions.map(|(id, what)| Problem { name: id.to_uppercase(), what }));
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 
 /// A flag's text, where it was given.

@@ -159,9 +159,7 @@ pub(super) fn public_url(text: &str) -> Parsed<String> {
     });
     let trimmed = text.trim_end_matches('/');
     sane.then(|| trimmed.to_owned()).ok_or_else(|| {
-        format!(
-            "{text:?} is not an http or https URL without user, query and fragment: https://auth.example.com"
-        )
+        "is not an http or https URL without user, query and fragment: https://auth.example.com".to_owned()
     })
 }
 
@@ -195,9 +193,8 @@ pub(super) fn origin(text: &str) -> Parsed<String> {
     let origin = origin.map(|url| url.origin().ascii_serialization());
     let plain = origin.filter(|origin| origin == text.trim_end_matches('/'));
     plain.ok_or_else(|| {
-        format!(
-            "{text:?} is not an origin: a scheme, a host and perhaps a port, as in https://app.example.com"
-        )
+        "has what is not an origin: a scheme, a host and perhaps a port, as in https://app.example.com"
+            .to_owned()
     })
 }
 

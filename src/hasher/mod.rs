@@ -102,7 +102,8 @@ impl Hasher {
         self.run(move || PasswordHash(scheme::hash(&password, cost).to_string())).await
     }
 
-    /// Checks a password against a stored hash. `None` takes the same time and is [`Verdict::Wrong`].
+    /// Checks a password against a stored hash. `None` takes the same time as any wrong password, and is
+    /// [`Verdict::Wrong`]; only a hash that is costlier than a new one would be takes longer.
     pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict> {
         let stored = match hash {
             Some(PasswordHash(text)) => {
@@ -113,7 +114,10 @@ impl Hasher {
         let password = normalised(password);
         let cost = self.0.cost;
         self.run(move || match stored.verify(&password) {
-            false => Verdict::Wrong,
+            false => {
+                scheme::spend_rest(&password, stored.cost(), cost);
+                Verdict::Wrong
+            }
             true if stored.cost() == cost => Verdict::Right,
             true => Verdict::RightButOutdated,
         })

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
@@ -44,7 +44,13 @@ impl FromRequest for Body {
     type Future = Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        ready(Ok(Body { format: format(request.headers()), payload: payload.take() }))
+        let announced = request.headers().get(CONTENT_LENGTH);
+        let announced: Option<u64> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        let format = match announced {
+            Some(length) if length > MAX_BYTES as u64 => Err(Error::BodyTooLarge),
+            _ => format(request.headers()),
+        };
+        ready(Ok(Body { format, payload: payload.take() }))
     }
 }
 

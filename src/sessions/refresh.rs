@@ -15,7 +15,7 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
     let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
     let now = app.clock.now();
     let expires_at = now + app.config.refresh_token_ttl;
-    let session = match sessions::rotate(&app.db, id, generation, now, expires_at).await? {
+    let session = match sessions::rotate(&app.db, id, generation, now, expires_at, now - GRACE).await? {
         Some(rotated) => rotated,
         None => replaced_before(app, id, generation, now, expires_at).await?,
     };

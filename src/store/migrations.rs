@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::db::{Db, Executor};
 use crate::error::Result;
+use crate::private::make_private_file;
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -41,7 +42,8 @@ pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<(
 pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> anyhow::Result<()> {
     let mut lock_file = file.as_os_str().to_owned();
     lock_file.push(".lock");
-    let lock = std::fs::OpenOptions::new().create(true).write(true).truncate(false).open(lock_file)?;
+    make_private_file(Path::new(&lock_file))?;
+    let lock = std::fs::File::open(lock_file)?;
     // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::db::{DEADLINE, Db};
 use super::migrations;
-use crate::secret_file::make_private_folder;
+use crate::private::{make_private_file, make_private_folder};
 
 /// How long a statement may run on Postgres before the server itself cancels it; a little under [`DEADLINE`], so
 /// that its own error is the one that is seen.
@@ -91,6 +91,7 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         make_private_folder(folder).with_context(cant)?;
     }
+    make_private_file(&file).with_context(cant)?;
     migrations::run_sqlite(&options, &file).await.with_context(cant)?;
     let pool = |connections: u32| {
         SqlitePoolOptions::new()
@@ -104,6 +105,14 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     let readers = pool(max_connections.min(cores))
         .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
-    let writer = pool(1).connect_with(options).await.with_context(cant)?;
+    // SQLite ends a transaction by itself when the disk is full, and sqlx goes on to count it. A connection of which
+    // it still counts one after its rollback has had its turn is replaced.
+    let writer = pool(1).after_release(|connection, _| {
+        Box::pin(async move {
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    });
+    let writer = writer.connect_with(options).await.with_context(cant)?;
     Ok(Db::Sqlite { readers, writer })
 }

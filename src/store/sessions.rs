@@ -7,8 +7,9 @@ use super::users::{User, user_columns};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
 
-/// How many characters of `rotations` are kept: eight times of 16 digits and a comma.
-const ROTATIONS_KEPT: i32 = 8 * 17;
+/// How many characters of `rotations` are kept: 64 times of 16 digits and a comma. A client that refreshes more often
+/// within the grace is not a healthy one.
+const ROTATIONS_KEPT: i32 = 64 * 17;
 
 /// A session: one login, until it ends.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -119,16 +120,19 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
 }
 
 /// Replaces generation `generation` by the next, once: `None` where it is not the present one, or the session is
-/// not open. That the token came back proves that its generation arrived.
+/// not open. That the token came back proves that its generation arrived. Rotations are remembered as long as one
+/// follows the other sooner than `forget`, the moment before which none is of interest.
 pub async fn rotate(
     db: impl Executor<'_>,
     id: SessionId,
     generation: i64,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+    forget: DateTime<Utc>,
 ) -> Result<Option<Session>> {
     let sql = "update sessions set generation = generation + 1, arrived = generation, last_used_at = $3, \
-               rotations = substr(cast($5 as text) || ',' || rotations, 1, $6), \
+               rotations = case when last_used_at < $7 then cast($5 as text) \
+               else substr(cast($5 as text) || ',' || rotations, 1, $6) end, \
                expires_at = case when $4 < ends_by then $4 else ends_by end \
                where id = $1 and generation = $2 and ended_at is null and expires_at > $3 returning *";
     db.query(sql)
@@ -138,6 +142,7 @@ pub async fn rotate(
         .bind(expires_at)
         .bind(now.timestamp_micros().to_string())
         .bind(ROTATIONS_KEPT)
+        .bind(forget)
         .fetch_optional()
         .await
 }

@@ -13,7 +13,8 @@ pub struct SigningKey {
     pub algorithm: String,
     /// `active`: signs and verifies.
     pub state: String,
-    pub jwk: Json<serde_json::Value>,
+    #[sqlx(json)]
+    pub jwk: serde_json::Value,
     pub private_key: Vec<u8>,
     pub created_at: DateTime<Utc>,
 }
@@ -31,7 +32,7 @@ pub async fn insert(db: impl Executor<'_>, key: &SigningKey) -> Result<()> {
         .bind(&key.kid)
         .bind(&key.algorithm)
         .bind(&key.state)
-        .bind(&key.jwk)
+        .bind(Json(&key.jwk))
         .bind(&key.private_key)
         .bind(key.created_at)
         .execute()

@@ -8,7 +8,6 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm as Jws, DecodingKey, EncodingKey};
 use serde_json::{Value, json};
-use sqlx::types::Json;
 
 use crate::clock::Clock;
 use crate::config::{Algorithm, Config};
@@ -49,8 +48,7 @@ impl Keyring {
             (Algorithm::Es256, _) => {
                 let sealing = secret.sealing(Purpose::SigningKey);
                 let stored = active_es256(db, &sealing, clock).await?;
-                let Json(jwk) = stored.jwk.clone();
-                (Key::from_stored(&stored, &sealing)?, Some(jwk))
+                (Key::from_stored(&stored, &sealing)?, Some(stored.jwk))
             }
         };
         Ok(Keyring {
@@ -98,7 +96,7 @@ fn new_es256(sealing: &SealingKey, clock: &Clock) -> anyhow::Result<SigningKey> 
     Ok(SigningKey {
         algorithm: "ES256".to_owned(),
         state: "active".to_owned(),
-        jwk: Json(serde_json::to_value(&jwk)?),
+        jwk: serde_json::to_value(&jwk)?,
         private_key: sealing.seal(pair.as_ref(), kid.as_bytes()),
         created_at: clock.now(),
         kid,
@@ -110,7 +108,7 @@ impl Key {
         let private = sealing.open(&stored.private_key, stored.kid.as_bytes());
         let private =
             private.with_context(|| format!("the signing key {} can't be decrypted", stored.kid))?;
-        let jwk: Jwk = serde_json::from_value(stored.jwk.0.clone())?;
+        let jwk: Jwk = serde_json::from_value(stored.jwk.clone())?;
         Ok(Key {
             kid: stored.kid.clone(),
             algorithm: Jws::ES256,

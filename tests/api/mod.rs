@@ -11,5 +11,6 @@ mod login;
 mod operations;
 mod passwords;
 mod refresh;
+mod routes;
 mod sessions;
 mod tokens;

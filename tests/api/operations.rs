@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use portcullis::store::Executor;
 use serde_json::json;
 
 use crate::DATABASE;
@@ -76,6 +77,20 @@ async fn a_database_that_is_away_is_a_503_within_5_seconds_and_comes_back_by_its
             tries += 1;
             assert!(tries < 20, "it did not come back");
         }
+    }
+}
+
+/// SQLite does so when the disk is full.
+#[actix_web::test]
+async fn a_transaction_that_the_database_ends_by_itself_does_no_harm_to_the_next() {
+    let server = Server::start().await;
+    for _ in 0..3 {
+        let mut transaction = server.app.db.begin().await.unwrap();
+        Executor::query(&mut transaction, "rollback").execute().await.unwrap();
+        drop(transaction);
+        server.user("ada").await;
+        let delete = server.delete("/api/v1/me").bearer(&server.login("ada").await.access);
+        delete.json(json!({ "password": PASSWORD })).expect(204).await;
     }
 }
 

@@ -18,8 +18,8 @@ pub enum Scratch {
 }
 
 impl Scratch {
-    pub async fn new() -> Scratch {
-        match crate::DATABASE {
+    pub async fn new(database: Database) -> Scratch {
+        match database {
             Database::Sqlite => Scratch::Sqlite(tempfile::tempdir().unwrap()),
             Database::Postgres => {
                 #[expect(clippy::disallowed_methods, reason = "the suite's own setting, not the service's")]

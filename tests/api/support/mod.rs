@@ -9,5 +9,5 @@ mod server;
 pub use contract::documented_routes;
 pub use database::Database;
 pub use proxy::Proxy;
-pub use request::{Answer, Request};
+pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};

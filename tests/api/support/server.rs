@@ -53,7 +53,7 @@ impl Server {
         settings: &[&str],
         routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     ) -> Server {
-        let scratch = Rc::new(Scratch::new().await);
+        let scratch = Rc::new(Scratch::new(crate::DATABASE).await);
         let url = scratch.url();
         let clock = Clock::manual(Clock::system().now());
         Server::on(scratch, &url, clock, settings, routes).await
@@ -61,7 +61,7 @@ impl Server {
 
     /// With a proxy before the database, to cut the line at.
     pub async fn behind_a_proxy() -> (Server, Proxy) {
-        let scratch = Rc::new(Scratch::new().await);
+        let scratch = Rc::new(Scratch::new(crate::DATABASE).await);
         let (proxy, url) = Proxy::before(&scratch.url()).await;
         let server = Server::on(scratch, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await;
         (server, proxy)

@@ -1,4 +1,4 @@
-//! The secret that the service makes for itself where none is set.
+//! Files that only their owner may read; among them the secret that the service makes for itself where none is set.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,25 +12,21 @@ use crate::secret::{self, SecretKey};
 pub const SECRET_FILE: &str = "data/secret.key";
 
 /// The secret in `file`, made there by the first process that asks, readable by its owner alone.
-pub fn read_or_make(file: &Path) -> anyhow::Result<SecretKey> {
+pub fn read_or_make_secret(file: &Path) -> anyhow::Result<SecretKey> {
     let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(file)?,
         read => read?,
     };
     SecretKey::from_text(text.trim()).context("it has fewer than 32 bytes")
 }
 
-fn make(file: &Path) -> io::Result<String> {
+fn make_secret(file: &Path) -> io::Result<String> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_private_folder(folder)?;
     // Written whole under a name of its own first, then linked: a process that finds the file finds all of it, and of
     // several that make one at once the first wins.
     let draft = file.with_extension(secret::base64url(&secret::random::<12>()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut written = options.open(&draft)?;
+    let mut written = private_file().create_new(true).open(&draft)?;
     writeln!(written, "{}", secret::base64url(&secret::random::<32>()))?;
     written.sync_all()?;
     let linked = fs::hard_link(&draft, file);
@@ -51,6 +47,20 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
+/// An empty file that only its owner may read, where there is none. One that is there already stays as it is. SQLite
+/// gives the files beside its database the mode of the database.
+pub fn make_private_file(file: &Path) -> io::Result<()> {
+    private_file().create(true).open(file).map(drop)
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +69,7 @@ mod tests {
     fn of_several_that_make_it_at_once_all_get_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data/secret.key");
-        let make = || read_or_make(&file).unwrap().expose().to_vec();
+        let make = || read_or_make_secret(&file).unwrap().expose().to_vec();
         let secrets: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -73,6 +83,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret.key");
         fs::write(&file, "short\n").unwrap();
-        assert!(read_or_make(&file).is_err());
+        assert!(read_or_make_secret(&file).is_err());
     }
 }

@@ -1,0 +1,237 @@
+//! The rules of the house, held against `src`: which room may know which library and which other room, and
+//! how it reads. The map and its reasons stand in `src/lib.rs`.
+//!
+//! The sources are taken apart into tokens, so that comments and texts don't count, nor do the unit tests.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{Delimiter, TokenTree};
+
+use source::{Breach, Named, Source, group, inside, name};
+
+/// Which places may name a library that is not for everyone. A place is a room (`http`) or a file in it
+/// (`config/value`); what follows `:` are the only items of the library that it may name.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("actix_web", &["http"]),
+    ("actix_web_httpauth", &["http"]),
+    ("actix_cors", &["http"]),
+    ("futures_util", &["http"]),
+    ("percent_encoding", &["http"]),
+    ("utoipa_swagger_ui", &["http"]),
+    // An id and a hash are columns, wherever they are defined.
+    ("sqlx", &["store", "id: Type", "hasher: Type"]),
+    ("jsonwebtoken", &["tokens"]),
+    ("bcrypt", &["hasher"]),
+    ("rustix", &["hasher"]),
+    ("zxcvbn", &["accounts"]),
+    ("email_address", &["accounts"]),
+    ("clap", &["cli", "config"]),
+    ("rpassword", &["cli"]),
+    ("dotenvy", &["config"]),
+    // The settings check that a filter is one.
+    ("tracing_subscriber", &["telemetry", "config/value: EnvFilter"]),
+    ("aws_lc_rs", &["secret", "hasher", "tokens/keyring"]),
+    ("base64", &["secret", "hasher"]),
+];
+
+/// Which rooms a room may use, in the same way. Who is not listed may use none.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("cli", &["http", "accounts", "store: Db", "app", "telemetry", "config", "error", "clock"]),
+    ("http", &["accounts", "sessions", "store", "app", "error", "id", "secret"]),
+    ("accounts", &["sessions: end_all", "hasher", "store", "app", "config", "error", "id"]),
+    ("sessions", &["tokens", "hasher", "store", "app", "error", "id"]),
+    ("app", &["tokens", "hasher", "store", "config", "clock", "private", "secret"]),
+    ("tokens", &["store", "config", "error", "clock", "id", "secret"]),
+    // A hash is a value, as an id is; the hasher itself knows no store.
+    ("store", &["hasher: PasswordHash", "error", "id", "private"]),
+    ("hasher", &["error", "secret"]),
+    ("telemetry", &["config"]),
+    ("config", &["secret"]),
+    ("private", &["secret"]),
+];
+
+const LONGEST_FILE: usize = 300;
+
+const NAMES_THAT_SAY_NOTHING: [&str; 14] = [
+    "util", "utils", "helper", "helpers", "common", "misc", "type", "types", "service", "services",
+    "manager", "managers", "get", "post",
+];
+
+/// What a store function does whose name starts so: it writes.
+const WRITES: [&str; 7] = ["insert", "set", "end", "delete", "rotate", "grant", "spend"];
+
+/// What a list of permissions says of `module`: `None` for nothing, else the items that may be named; no item
+/// means all.
+fn permission<'a>(permitted: &[&'a str], module: &[String]) -> Option<Vec<&'a str>> {
+    let module = module.join("/");
+    permitted.iter().find_map(|permission| {
+        let (place, items) = permission.split_once(": ").unwrap_or((permission, ""));
+        let holds = module == place || module.starts_with(&format!("{place}/"));
+        holds.then(|| items.split_whitespace().collect())
+    })
+}
+
+fn permits(items: &[&str], path: &[String]) -> bool {
+    let path = path.join("::");
+    items.is_empty() || items.iter().any(|item| path == *item || path.starts_with(&format!("{item}::")))
+}
+
+#[track_caller]
+fn none(breaches: impl IntoIterator<Item = Breach>) {
+    let breaches: BTreeSet<_> = breaches.into_iter().map(|Breach(what)| what).collect();
+    assert!(breaches.is_empty(), "\n{}\n", breaches.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_library_stays_in_its_room() {
+    none(Source::all().iter().flat_map(|source| {
+        let judge = |named: Named| {
+            let (library, permitted) = LIBRARIES.iter().find(|(library, _)| *library == named.names[0])?;
+            // A path, or the library itself brought in under its name; anything else is a name of ours.
+            let items =
+                (named.names.len() > 1 || named.imports).then(|| permission(permitted, &source.module))?;
+            let fine = items.is_some_and(|items| permits(&items, &named.names[1..]));
+            let rule =
+                format!("`{}` here, but `{library}` is for {permitted:?} alone", named.names.join("::"));
+            (!fine).then(|| source.breach(named.line, rule))
+        };
+        source.named().into_iter().filter_map(judge).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn a_room_knows_only_those_below_it() {
+    let sources = Source::all();
+    let rooms: BTreeSet<_> = sources.iter().map(Source::room).collect();
+    none(sources.iter().flat_map(|source| {
+        let room = source.room();
+        let permitted =
+            ROOMS.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, permitted)| permitted);
+        let judge = |named: Named| {
+            let names = &named.names;
+            let of_ours = ["crate", "portcullis"].contains(&names[0].as_str());
+            let other =
+                names.get(1).filter(|other| of_ours && *other != room && rooms.contains(other.as_str()))?;
+            let items = permission(permitted, std::slice::from_ref(other));
+            // Of a room that is brought in as a whole, what is then named counts.
+            let whole = named.imports && names.len() == 2;
+            let fine = items.is_some_and(|items| whole || permits(&items, &names[2..]));
+            let rule = format!("`{}` here, but `{room}` may know {permitted:?} alone", names.join("::"));
+            (!fine).then(|| source.breach(named.line, rule))
+        };
+        source.named().into_iter().filter_map(judge).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn no_arrow_leads_back_up() {
+    let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (room, permitted) in ROOMS {
+        below.insert(room, permitted.iter().map(|other| other.split(':').next().unwrap()).collect());
+    }
+    while !below.is_empty() {
+        let lowest = below.iter().find(|(_, others)| others.iter().all(|other| !below.contains_key(other)));
+        let lowest =
+            *lowest.unwrap_or_else(|| panic!("these rooms know each other in a circle: {below:?}")).0;
+        below.remove(lowest);
+    }
+}
+
+#[test]
+fn handlers_and_commands_write_through_a_room() {
+    let outside = |source: &&Source| ["http", "cli"].contains(&source.room());
+    none(Source::all().iter().filter(outside).flat_map(|source| {
+        let judge = |named: Named| {
+            let (last, of_store) =
+                (named.names.last()?, named.names.starts_with(&["crate".to_owned(), "store".to_owned()]));
+            let writes = WRITES.iter().any(|verb| last == verb || last.starts_with(&format!("{verb}_")));
+            let rule = format!("`{}` writes to the store; only a room may", named.names.join("::"));
+            let begins = last == "begin" || last == "Tx";
+            (begins || of_store && writes).then(|| source.breach(named.line, rule))
+        };
+        source.named().into_iter().filter_map(judge).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn what_the_store_keeps_is_never_serialised() {
+    none(Source::all().iter().filter(|source| source.room() == "store").flat_map(|source| {
+        let serialises =
+            |named: &Named| named.names.iter().any(|name| name == "Serialize" || name == "serde");
+        let rule =
+            "`Serialize` in the store; rows go out through a body in `http`, so that no hash ever does";
+        let found = source.named().into_iter().filter(serialises);
+        found.map(|named| source.breach(named.line, rule)).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn every_handler_of_an_admins_says_so() {
+    let sources = Source::all();
+    let admin = |source: &&Source| source.module.starts_with(&["http".to_owned(), "admin".to_owned()]);
+    let mut handlers = 0;
+    let mut breaches = Vec::new();
+    for source in sources.iter().filter(admin) {
+        for (at, token) in source.tokens.iter().enumerate() {
+            if name(Some(token)).as_deref() != Some("async")
+                || name(source.tokens.get(at + 1)).as_deref() != Some("fn")
+            {
+                continue;
+            }
+            handlers += 1;
+            let arguments =
+                source.tokens[at..].iter().find_map(|token| group(Some(token), Delimiter::Parenthesis));
+            let takes = |token: TokenTree| name(Some(&token)).as_deref() == Some("Admin");
+            if !arguments.is_some_and(|arguments| inside(arguments).into_iter().any(takes)) {
+                let what = name(source.tokens.get(at + 2)).unwrap_or_default();
+                breaches.push(source.breach(token.span().start().line, format!("`{what}` takes no `Admin`")));
+            }
+        }
+    }
+    assert!(handlers > 0, "src/http/admin has no handlers any more");
+
+    // And no path of theirs leads to a handler that lives elsewhere.
+    let surface = sources.iter().find(|source| source.module == ["http"]).unwrap();
+    for (line, text) in
+        surface.text.lines().enumerate().filter(|(_, text)| text.contains(r#"at("/api/v1/admin"#))
+    {
+        let handlers = text.split(").").skip(1).filter_map(|method| method.split_once('('));
+        for (method, handler) in handlers.filter(|(_, handler)| !handler.starts_with("admin::")) {
+            breaches.push(surface.breach(line + 1, format!("`{method}({handler}` is not in src/http/admin")));
+        }
+    }
+    none(breaches);
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    none(Source::all().iter().flat_map(|source| {
+        let is_unsafe = |named: &Named| named.names.iter().any(|name| name == "unsafe");
+        let found = source.named().into_iter().filter(is_unsafe);
+        found.map(|named| source.breach(named.line, "`unsafe`")).collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn a_file_is_short_and_its_name_and_first_line_say_what_it_holds() {
+    none(Source::all().iter().flat_map(|source| {
+        let lines = source.text.lines().count();
+        let rules = [
+            (
+                lines > LONGEST_FILE,
+                lines,
+                format!("more than {LONGEST_FILE} lines; a file is one thing or use case"),
+            ),
+            (!source.text.starts_with("//! "), 1, "no `//!` says what the file holds".to_owned()),
+        ];
+        let idle = |name: &&String| NAMES_THAT_SAY_NOTHING.contains(&name.as_str());
+        let names =
+            source.module.iter().filter(idle).map(|name| source.breach(1, format!("`{name}` says nothing")));
+        let broken =
+            rules.into_iter().filter(|(broken, ..)| *broken).map(|(_, line, rule)| source.breach(line, rule));
+        broken.chain(names).collect::<Vec<_>>()
+    }));
+}

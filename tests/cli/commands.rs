@@ -1,0 +1,133 @@
+//! What needs no database, and `migrate`.
+
+use std::fs;
+
+use portcullis::config::variables;
+use serde_json::Value;
+
+use crate::program::Place;
+
+#[test]
+fn wrong_settings_are_all_told_and_nothing_is_begun() {
+    let place = Place::new().with("BCRYPT_COST", "99").with("SECRET_KEY", "too-short-for-a-key");
+    fs::write(place.path(".env"), "REGISTRATION=ajar\n").unwrap();
+    let told = [
+        "--port: \"http\"",
+        "65535",
+        "BCRYPT_COST: \"99\"",
+        "4 to 16",
+        "SECRET_KEY: ",
+        "32",
+        "REGISTRATION: \"ajar\"",
+        "open, closed",
+        "--help",
+    ];
+    for command in [&["--port=http"][..], &["serve", "--port=http"], &["migrate", "--port=http"]] {
+        let done = place.run(command).expect(2).says(&told);
+        assert!(!done.stderr.contains("too-short-for-a-key"), "{}", done.stderr);
+        assert_eq!((done.stdout.as_str(), place.files()), ("", vec![".env".to_owned()]));
+    }
+}
+
+#[test]
+fn a_malformed_file_of_settings_is_told_without_its_lines() {
+    let place = Place::quick();
+    fs::write(place.path(".env"), "PORT=0\nSECRET_KEY='hunter2\n").unwrap();
+    let done = place.run(&["migrate"]).expect(2).says(&[".env", "PORT"]);
+    assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+    assert_eq!(place.files(), [".env"]);
+}
+
+#[test]
+fn what_is_not_an_argument_is_told() {
+    let place = Place::new();
+    for (arguments, told) in [
+        (&["--colour=red"][..], "--colour"),
+        (&["serve", "--colour"], "--colour"),
+        (&["dance"], "dance"),
+        (&["user", "delete"], "delete"),
+        (&["user", "create"], "--username"),
+        (&["--port"], "--port"),
+    ] {
+        place.run(arguments).expect(2).says(&[told]);
+    }
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn help_names_every_variable_and_command() {
+    let place = Place::new();
+    let help = place.run(&["--help"]).expect(0).stdout;
+    for (variable, default) in variables() {
+        let flag = format!("--{} ", variable.to_lowercase().replace('_', "-"));
+        let line = help.lines().position(|line| line.trim_start().starts_with(&flag));
+        let text = help
+            .lines()
+            .skip(line.unwrap_or_else(|| panic!("no {flag}")))
+            .take(8)
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(text.contains(&format!("[env: {variable}]")), "{text}");
+        if let Some(default) = default {
+            assert!(text.contains(&format!("[default: {default}]")), "{text}");
+        }
+    }
+    for command in ["serve", "migrate", "user", "openapi"] {
+        assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "no {command} in {help}");
+    }
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let version = Place::new().run(&["--version"]).expect(0).stdout;
+    assert_eq!(version.trim(), concat!("portcullis ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_openapi_document_is_printed() {
+    let place = Place::new();
+    let document: Value = serde_json::from_str(&place.run(&["openapi"]).expect(0).stdout).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/api/v1/me"].is_object());
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn a_flag_beats_the_environment_and_that_beats_the_file() {
+    let mut place = Place::quick();
+    fs::write(place.path(".env"), "DATABASE_URL=sqlite://file.db\n").unwrap();
+    place.run(&["migrate"]).expect(0);
+    assert!(place.path("file.db").exists());
+    place.set("DATABASE_URL", "sqlite://environment.db");
+    place.run(&["migrate"]).expect(0);
+    assert!(place.path("environment.db").exists());
+    place.run(&["migrate", "--database-url=sqlite://flag.db"]).expect(0);
+    assert!(place.path("flag.db").exists());
+}
+
+#[test]
+fn migrating_twice_is_migrating_once() {
+    let place = Place::quick();
+    for _ in 0..2 {
+        place.run(&["migrate"]).expect(0);
+    }
+    assert!(place.path("data/portcullis.db").exists());
+}
+
+#[test]
+fn a_database_that_a_newer_version_migrated_is_refused() {
+    let place = Place::quick();
+    place.run(&["migrate"]).expect(0);
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 values (9999, 'newer', true, x'00', 0)";
+    let file = place.path("data/portcullis.db");
+    let done = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        use sqlx::Connection;
+        let mut connection = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+        sqlx::query(newer).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        place.run(&["migrate"])
+    });
+    done.expect(1).says(&["newer version", "9999"]);
+}

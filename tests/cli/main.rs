@@ -1,0 +1,11 @@
+//! The real program, in a folder and with an environment of its own: exit codes, what it says, what it leaves
+//! behind.
+
+#![cfg(unix)]
+
+mod commands;
+mod logs;
+mod program;
+mod serving;
+mod stopping;
+mod users;
