@@ -6,10 +6,10 @@ use std::time::Instant;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{
-    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use anyhow::anyhow;
@@ -43,12 +43,6 @@ pub(super) async fn wrap(
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id);
-            // What is left of a body that nobody wants to read could go on for ever.
-            if response.status().is_client_error()
-                && response.request().headers().contains_key(TRANSFER_ENCODING)
-            {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
             line.log(response.status().as_u16(), request.match_pattern().as_deref(), user);
