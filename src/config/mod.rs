@@ -89,7 +89,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "CIDRS", value_parser = network, value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Origins whose pages may call from a browser, separated by commas: https://app.example.com, say.
+    /// Origins whose pages may call from a browser, separated by commas: `https://app.example.com`, say.
     #[arg(long, global = true, value_name = "ORIGINS", value_parser = origin, value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 

@@ -5,7 +5,7 @@
 //! lowered priority, and a bounded queue before them: full, or waited in too long, is [`Error::Overloaded`]. Work
 //! whose client has gone is dropped unhashed.
 //!
-//! This room knows how a password is hashed ([`scheme`]) and when; what a good password is, is the accounts' matter.
+//! This room knows how a password is hashed (`scheme`) and when; what a good password is, is the accounts' matter.
 
 mod scheme;
 
