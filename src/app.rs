@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
-use crate::private::{SECRET_FILE, read_or_make_secret};
+use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
 use crate::tokens::{Keyring, RefreshTokens};
@@ -27,14 +27,8 @@ pub struct App {
 impl App {
     /// Opens the database, brings its schema up to date, and loads the keys: all that can fail, fails here.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let secret = match &config.secret_key {
-            Some(secret) => secret.clone(),
-            None => read_or_make_secret(Path::new(SECRET_FILE)).with_context(|| {
-                format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder")
-            })?,
-        };
         let db = Db::open(config.database_url.expose(), config.database_max_connections).await?;
-        check_secret(&db, &secret, &clock).await?;
+        let secret = secret(&config, &db, &clock).await?;
         Ok(App {
             keyring: Keyring::open(&config, &secret, &db, &clock).await?,
             hasher: Hasher::start(config.bcrypt_cost),
@@ -56,17 +50,30 @@ impl App {
     }
 }
 
-/// Keys made under another secret could not be read, and refresh tokens made under it would all be refused: better
-/// not to start than to log everyone out.
-async fn check_secret(db: &Db, secret: &SecretKey, clock: &Clock) -> anyhow::Result<()> {
+/// The secret that is set, or the service's own, which is made for a database that has met none. Keys made under
+/// another could not be read, and refresh tokens made under it would all be refused: better not to start than to log
+/// everyone out.
+async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<SecretKey> {
+    let file = Path::new(SECRET_FILE);
+    let cant = || format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder");
+    let secret = match &config.secret_key {
+        Some(set) => set.clone(),
+        None => match read_secret(file).with_context(cant)? {
+            Some(own) => own,
+            None if secret_fingerprint::first(db).await?.is_some() => bail!(
+                "this database has a secret, but SECRET_KEY is not set and {SECRET_FILE} is not in {}. {BRING_IT_BACK}",
+                std::env::current_dir().unwrap_or_default().display()
+            ),
+            None => make_secret(file).with_context(cant)?,
+        },
+    };
     let ours = secret.mac(Purpose::Fingerprint).sign(b"");
-    let first = secret_fingerprint::of_first_secret(db, &ours, clock.now()).await?;
-    if first != ours {
-        bail!(
-            "the keys in this database were made under another SECRET_KEY. Start with that one: set SECRET_KEY, or \
-             bring back {SECRET_FILE}, as it was when the database was made. Replicas must share one. If it is lost, \
-             start with a new database"
-        );
+    secret_fingerprint::insert(db, &ours, clock.now()).await?;
+    if secret_fingerprint::first(db).await?.as_deref() != Some(&ours) {
+        bail!("the keys in this database were made under another SECRET_KEY. {BRING_IT_BACK}");
     }
-    Ok(())
+    Ok(secret)
 }
+
+const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
+                             data/secret.key. Replicas must share one. If it is lost, start with a new database";

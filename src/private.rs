@@ -11,16 +11,21 @@ use crate::secret::{self, SecretKey};
 /// Where it is kept.
 pub const SECRET_FILE: &str = "data/secret.key";
 
-/// The secret in `file`, made there by the first process that asks, readable by its owner alone.
-pub fn read_or_make_secret(file: &Path) -> anyhow::Result<SecretKey> {
-    let text = match fs::read_to_string(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make_secret(file)?,
-        read => read?,
-    };
-    SecretKey::from_text(text.trim()).context("it has fewer than 32 bytes")
+/// The secret in `file`, if there is one.
+pub fn read_secret(file: &Path) -> anyhow::Result<Option<SecretKey>> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => Ok(Some(SecretKey::from_text(text?.trim()).context("it has fewer than 32 bytes")?)),
+    }
 }
 
-fn make_secret(file: &Path) -> io::Result<String> {
+/// The secret in `file`, made there by the first process that asks, readable by its owner alone.
+pub fn make_secret(file: &Path) -> anyhow::Result<SecretKey> {
+    make(file)?;
+    read_secret(file)?.context("it was removed as soon as it was made")
+}
+
+fn make(file: &Path) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     make_private_folder(folder)?;
     // Written whole under a name of its own first, then linked: a process that finds the file finds all of it, and of
@@ -32,10 +37,9 @@ fn make_secret(file: &Path) -> io::Result<String> {
     let linked = fs::hard_link(&draft, file);
     fs::remove_file(&draft)?;
     match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => File::open(folder)?.sync_all()?,
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => File::open(folder)?.sync_all(),
     }
-    fs::read_to_string(file)
 }
 
 /// A folder that only its owner may enter: password hashes and the secret lie there. One that is there already stays
@@ -69,7 +73,7 @@ mod tests {
     fn of_several_that_make_it_at_once_all_get_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("data/secret.key");
-        let make = || read_or_make_secret(&file).unwrap().expose().to_vec();
+        let make = || make_secret(&file).unwrap().expose().to_vec();
         let secrets: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -83,6 +87,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret.key");
         fs::write(&file, "short\n").unwrap();
-        assert!(read_or_make_secret(&file).is_err());
+        assert!(read_secret(&file).is_err());
     }
 }

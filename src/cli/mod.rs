@@ -33,7 +33,7 @@ enum Command {
     Serve,
     /// Migrates the database and exits.
     Migrate,
-    /// Users.
+    /// Makes users.
     #[command(subcommand)]
     User(user::UserCommand),
     /// Prints the OpenAPI document.

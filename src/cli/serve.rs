@@ -35,6 +35,7 @@ pub(super) async fn run(
     let address = listener.local_addr()?;
     let app = Arc::new(App::start(config, Clock::system()).await?);
     let server = http::serve(app.clone(), listener, own_routes)?;
+    tracing::info!("the database is {}", app.config.database_url);
     tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
 
     let handle = server.handle();

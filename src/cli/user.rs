@@ -19,10 +19,9 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "names", required = true, multiple = true, args = ["username", "email"])]
 pub(super) struct CreateArguments {
     /// 3 to 64 of A-Z a-z 0-9 . _ -
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", required_unless_present = "email")]
     username: Option<String>,
 
     /// The e-mail address.
@@ -79,6 +78,9 @@ fn ask_for_password() -> anyhow::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
     io::stdin().read_line(&mut line).context("can't read the password from standard input")?;
     let length = line.trim_end_matches(['\r', '\n']).len();
+    if length == 0 {
+        bail!("there is no password on standard input: run this at a terminal, or pipe one line in");
+    }
     line.truncate(length);
     Ok(line)
 }

@@ -50,7 +50,7 @@ pub fn with_settings(command: Command) -> Command {
     settings().into_iter().fold(command, |command, setting| {
         let help =
             format!("{} [env: {}]", setting.get_help().cloned().unwrap_or_default(), variable(&setting));
-        command.arg(setting.help(help).value_parser(ValueParser::os_string()))
+        command.arg(setting.help_heading("Settings").help(help).value_parser(ValueParser::os_string()))
     })
 }
 

@@ -44,6 +44,22 @@ impl DatabaseUrl {
     }
 }
 
+/// The place without the password: an SQLite file, or a Postgres server and its database.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.0.split('?').next().unwrap_or_default();
+        match place.strip_prefix("sqlite:") {
+            Some(file) => f.write_str(file.trim_start_matches("//")),
+            None => write!(f, "Postgres at {}", without_user(place)),
+        }
+    }
+}
+
+fn without_user(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    authority.rsplit_once('@').map_or(authority, |(_, place)| place)
+}
+
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:[REDACTED]", self.0.split(':').next().unwrap_or_default())
@@ -268,6 +284,9 @@ mod tests {
     fn no_secret_is_quoted() {
         assert!(!secret("hunter2").unwrap_err().contains("hunter2"));
         assert!(!database_url("mysql://root:hunter2@db/x").unwrap_err().contains("hunter2"));
+        let place = |url| database_url(url).unwrap().to_string();
+        assert_eq!(place("postgres://root:hun@ter2@db:5432/x?password=y"), "Postgres at db:5432/x");
+        assert_eq!(place("sqlite://data/x.db?mode=rwc"), "data/x.db");
         assert!(!format!("{:?}", database_url("postgres://root:hunter2@db/x").unwrap()).contains("hunter2"));
     }
 }

@@ -80,6 +80,17 @@ async fn a_database_that_is_away_is_a_503_within_5_seconds_and_comes_back_by_its
     }
 }
 
+/// Of Postgres it is the default, and the operator's to choose.
+#[actix_web::test]
+async fn what_sqlite_has_answered_is_on_the_disk() {
+    if DATABASE == Database::Sqlite {
+        let server = Server::start().await;
+        let full: (i64,) = server.sql("pragma synchronous").fetch_one().await.unwrap();
+        let journal: (String,) = server.sql("pragma journal_mode").fetch_one().await.unwrap();
+        assert_eq!((full.0, journal.0.as_str()), (2, "wal"));
+    }
+}
+
 /// SQLite does so when the disk is full.
 #[actix_web::test]
 async fn a_transaction_that_the_database_ends_by_itself_does_no_harm_to_the_next() {

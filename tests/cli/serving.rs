@@ -16,7 +16,7 @@ async fn it_makes_its_folder_secret_and_database() {
     assert_eq!(place.files(), ["data"]);
     assert_eq!(mode(place.path("data")), 0o700);
     assert_eq!(mode(place.path("data/secret.key")), 0o600);
-    assert!(place.path("data/portcullis.db").exists());
+    assert_eq!(mode(place.path("data/portcullis.db")), 0o600);
     assert!(!has_file(place.path("data"), "secret.key."), "the secret's draft was left behind");
     assert!(fs::read_to_string(place.path("data/secret.key")).unwrap().trim().len() >= 32);
 
@@ -73,7 +73,8 @@ fn a_lost_secret_is_refused_and_the_old_one_helps() {
     let secret = place.path("data/secret.key");
     place.serve(&[]).stop().expect(0);
     fs::rename(&secret, place.path("kept")).unwrap();
-    place.run(&[]).expect(1).says(&["SECRET_KEY", "data/secret.key"]);
+    place.run(&[]).expect(1).says(&["SECRET_KEY", "data/secret.key", "is not in"]);
+    assert!(!secret.exists(), "a new secret was made for a database that has one");
     fs::rename(place.path("kept"), &secret).unwrap();
     place.serve(&[]).stop().expect(0);
 

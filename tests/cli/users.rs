@@ -49,7 +49,7 @@ fn a_password_that_is_no_good_is_refused() {
     for (password, told) in [
         ("short", "8 to 128"),
         ("password1", "unrelated words"),
-        ("", "8 to 128"),
+        ("", "standard input"),
         ("Ada-Lovelace", "username"),
     ] {
         let done = create(&place, &["--username=ada-lovelace"], password).expect(1).says(&["password", told]);
