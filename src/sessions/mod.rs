@@ -27,6 +27,10 @@
 //! began: the next refresh is the same contest, and there is one every access token's lifetime. A thief who takes
 //! the token and never uses it gains nothing; one who uses it is out as soon as both sides have used the session.
 //!
+//! *What is not seen proves nothing.* A client whose access tokens are only ever checked elsewhere, offline, proves an
+//! arrival by its next refresh alone. A thief who refreshes in step with such a client, each after the other and later
+//! than the grace, looks like one client that keeps losing answers, and stays until one of them breaks the step.
+//!
 //! *Replicas agree*, since all of it is one row: a refresh is one conditional update (`where generation = n`), of
 //! which one wins; the losers read the row, find n just replaced, and answer the same successor.
 
