@@ -31,7 +31,7 @@ impl App {
         let secret = secret(&config, &db, &clock).await?;
         Ok(App {
             keyring: Keyring::open(&config, &secret, &db, &clock).await?,
-            hasher: Hasher::start(config.bcrypt_cost),
+            hasher: Hasher::start(config.bcrypt_cost).context("can't start the hashing threads")?,
             refresh_tokens: RefreshTokens::new(&secret),
             shutting_down: AtomicBool::new(false),
             config,
@@ -56,11 +56,14 @@ impl App {
 async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<SecretKey> {
     let file = Path::new(SECRET_FILE);
     let cant = || format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder");
+    // Asked before the file is looked for: who starts at the same moment makes the file first, and tells the database
+    // then, so that a database which knows a secret always has had its file.
+    let known = secret_fingerprint::first(db).await?.is_some();
     let secret = match &config.secret_key {
         Some(set) => set.clone(),
         None => match read_secret(file).with_context(cant)? {
             Some(own) => own,
-            None if secret_fingerprint::first(db).await?.is_some() => bail!(
+            None if known => bail!(
                 "this database has a secret, but SECRET_KEY is not set and {SECRET_FILE} is not in {}. {BRING_IT_BACK}",
                 std::env::current_dir().unwrap_or_default().display()
             ),

@@ -11,6 +11,7 @@ mod scheme;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -84,15 +85,14 @@ type Job = Box<dyn FnOnce() + Send>;
 
 impl Hasher {
     /// Starts a thread a core, hashing at bcrypt `cost`.
-    pub fn start(cost: u32) -> Hasher {
+    pub fn start(cost: u32) -> io::Result<Hasher> {
         let queue = Arc::new(Queue { jobs: Mutex::default(), arrived: Condvar::new() });
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
         for n in 0..threads {
             let queue = queue.clone();
-            let spawned = thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work());
-            spawned.expect("the system can start a thread");
+            thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work())?;
         }
-        Hasher(Arc::new(Handle { queue, dummy: Stored::unmatchable(cost), cost }))
+        Ok(Hasher(Arc::new(Handle { queue, dummy: Stored::unmatchable(cost), cost })))
     }
 
     /// Hashes a password for keeping.
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn verifies_what_it_hashed_and_tells_outdated_costs() {
-        let (four, five) = (Hasher::start(4), Hasher::start(5));
+        let (four, five) = (Hasher::start(4).unwrap(), Hasher::start(5).unwrap());
         let hash = four.hash("correct horse").await.unwrap();
         assert_eq!(four.verify("correct horse", Some(&hash)).await.unwrap(), Verdict::Right);
         assert_eq!(four.verify("wrong horse", Some(&hash)).await.unwrap(), Verdict::Wrong);
@@ -213,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
-        let hasher = Hasher::start(4);
+        let hasher = Hasher::start(4).unwrap();
         let threads = thread::available_parallelism().unwrap().get();
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
