@@ -1,9 +1,9 @@
 //! [`App`]: what every request shares, assembled once from the settings.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use anyhow::{Context, bail};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,7 +11,7 @@ use crate::hasher::Hasher;
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
-use crate::tokens::{Keyring, RefreshTokens};
+use crate::tokens::{Changes, Keyring, RefreshTokens};
 
 /// What every request shares. The rooms take it by reference.
 pub struct App {
@@ -21,7 +21,8 @@ pub struct App {
     pub hasher: Hasher,
     pub keyring: Keyring,
     pub refresh_tokens: RefreshTokens,
-    shutting_down: AtomicBool,
+    pub changes: Changes,
+    shutting_down: watch::Sender<bool>,
 }
 
 impl App {
@@ -31,22 +32,30 @@ impl App {
         let secret = secret(&config, &db, &clock).await?;
         Ok(App {
             keyring: Keyring::open(&config, &secret, &db, &clock).await?,
-            hasher: Hasher::start(config.bcrypt_cost).context("can't start the hashing threads")?,
+            hasher: Hasher::start(config.bcrypt_cost, config.hashing_niceness)
+                .context("can't start the hashing threads")?,
             refresh_tokens: RefreshTokens::new(&secret),
-            shutting_down: AtomicBool::new(false),
+            changes: Changes::new(config.session_cache_size),
+            shutting_down: watch::Sender::new(false),
             config,
             clock,
             db,
         })
     }
 
-    /// From now on the service says that it is not ready, so that no new requests are sent to it.
+    /// From now on the service says that it is not ready, so that no new requests are sent to it; and those that are
+    /// held until something happens are answered.
     pub fn begin_shutdown(&self) {
-        self.shutting_down.store(true, SeqCst);
+        self.shutting_down.send_replace(true);
     }
 
     pub fn is_shutting_down(&self) -> bool {
-        self.shutting_down.load(SeqCst)
+        *self.shutting_down.borrow()
+    }
+
+    /// Waits until shutdown begins.
+    pub async fn shutdown(&self) {
+        let _ = self.shutting_down.subscribe().wait_for(|begun| *begun).await;
     }
 }
 

@@ -1,7 +1,7 @@
 """Who schemathesis is when it calls a protected operation.
 
 A fresh user for every single call: an account that a call deletes, a session that it ends or a password that it changes is then
-missed by no other. Under /api/v1/admin, the admin.
+missed by no other. Where a role is needed, the admin.
 """
 
 import base64
@@ -48,7 +48,7 @@ class Identity:
     admin: dict | None = None
 
     def get(self, case, context):
-        if not context.operation.path.startswith("/api/v1/admin/"):
+        if not context.operation.path.startswith(("/api/v1/admin/", "/api/v1/revocations")):
             return fresh_user()
         if Identity.admin is None:
             Identity.admin = login(os.environ["ADMIN_USERNAME"], os.environ["ADMIN_PASSWORD"])
@@ -64,6 +64,9 @@ class Identity:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    # Held for no longer than this run can wait.
+    if case.query and str(case.query.get("wait", "")).isdecimal() and 1 < int(case.query["wait"]) <= 300:
+        case.query["wait"] = 1
     if isinstance(case.body, dict) and case.body.get("refresh_token") == EXAMPLE_REFRESH_TOKEN:
         case.body["refresh_token"] = fresh_user()["refresh_token"]
 

@@ -3,9 +3,10 @@
 use super::password::changed_meanwhile;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::store::changes::{self, Reason};
+use crate::store::changes::Reason;
 use crate::store::roles;
 use crate::store::users::{self, User};
+use crate::tokens::Effect;
 
 /// Deletes the account and all that belongs to it, for whoever knows its password.
 pub async fn delete(app: &App, user: &User, password: &str) -> Result<()> {
@@ -17,6 +18,5 @@ pub async fn delete(app: &App, user: &User, password: &str) -> Result<()> {
     if !users::delete(&mut tx, user.id, version).await? {
         return Err(changed_meanwhile(&mut tx, user.id, "password").await?);
     }
-    changes::insert(&mut tx, Reason::UserDeleted, user.id, None, app.clock.now()).await?;
-    tx.commit().await
+    app.changes.commit(tx, &[Effect::on_user(Reason::UserDeleted, user.id)], app.clock.now()).await
 }

@@ -14,6 +14,7 @@ use crate::sessions;
 use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::users::{self, User};
+use crate::tokens::Effect;
 
 /// Characters a password may have at most, after normalisation.
 const MAX_CHARACTERS: usize = 128;
@@ -93,8 +94,10 @@ pub async fn change(app: &App, user: &User, keep: SessionId, current: &str, new:
     if !users::set_password(&mut tx, user.id, version, &hash, now).await? {
         return Err(changed_meanwhile(&mut tx, user.id, "current_password").await?);
     }
-    sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
-    tx.commit().await
+    let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
+    // The session that is kept has another `updated_at`.
+    let updated = Effect::on_user(Reason::UserUpdated, user.id);
+    app.changes.commit(tx, &[ended, updated], now).await
 }
 
 /// Why a password that was right a moment ago is so no longer: another request deleted the account, or replaced it.

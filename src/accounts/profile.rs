@@ -3,7 +3,9 @@
 use super::{DisplayName, Username};
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
+use crate::store::changes::Reason;
 use crate::store::users::{self, User};
+use crate::tokens::Effect;
 
 /// What to change: `None` leaves a name as it is, `Some(None)` takes it away.
 #[derive(Debug, Default)]
@@ -21,7 +23,10 @@ pub async fn update(app: &App, user: &User, changes: &Changes) -> Result<User> {
     let username = changes.username.as_ref().map(|new| new.as_ref().map(Username::parts));
     let display_name = changes.display_name.as_ref().map(|new| new.as_ref().map(DisplayName::as_str));
     if username.is_some() || display_name.is_some() {
-        users::set_profile(&app.db, user.id, username, display_name, app.clock.now()).await?;
+        let now = app.clock.now();
+        let mut tx = app.db.begin().await?;
+        users::set_profile(&mut tx, user.id, username, display_name, now).await?;
+        app.changes.commit(tx, &[Effect::on_user(Reason::UserUpdated, user.id)], now).await?;
     }
     users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken)
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
+use crate::background;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Routes};
@@ -50,6 +51,7 @@ pub(super) async fn run(
         handle.stop(true).await;
     });
     server.await?;
+    background::finish(&app).await;
     // A frozen database must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), app.db.close()).await;
     tracing::info!("stopped");

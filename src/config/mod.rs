@@ -69,9 +69,18 @@ pub struct Config {
     #[arg(long, global = true, value_name = "DURATION", default_value = "90d", value_parser = session_ttl)]
     pub session_max_age: Duration,
 
+    /// Access tokens kept in memory at most, so that a request with one of them asks neither the database nor for its
+    /// signature; about 1 KiB each. 0 keeps none.
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "100000", value_parser = cache_size)]
+    pub session_cache_size: usize,
+
     /// bcrypt's cost, 4 to 16; each step doubles the work of a login.
     #[arg(long, global = true, value_name = "NUMBER", default_value = "12", value_parser = bcrypt_cost)]
     pub bcrypt_cost: u32,
+
+    /// How much hashing yields to requests: the niceness of its threads, 0 to 19 (Linux).
+    #[arg(long, global = true, value_name = "NUMBER", default_value = "10", value_parser = niceness)]
+    pub hashing_niceness: i32,
 
     /// Characters that a new password must have at least, 1 to 128.
     #[arg(long, global = true, value_name = "NUMBER", default_value = "8", value_parser = password_length)]

@@ -117,6 +117,14 @@ pub(super) fn connections(text: &str) -> Parsed<u32> {
     whole(text, 1..=1000)
 }
 
+pub(super) fn cache_size(text: &str) -> Parsed<usize> {
+    whole(text, 0..=100_000_000)
+}
+
+pub(super) fn niceness(text: &str) -> Parsed<i32> {
+    whole(text, 0..=19)
+}
+
 pub(super) fn bcrypt_cost(text: &str) -> Parsed<u32> {
     whole(text, 4..=16)
 }

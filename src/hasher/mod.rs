@@ -30,10 +30,6 @@ const QUEUE_PLACES: usize = 128;
 /// How long one may wait for its hash, the hashing included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much the threads yield to those that serve requests; measured as the value that costs logins nothing while
-/// a core is free, and requests nothing while none is.
-const NICENESS: i32 = 10;
-
 /// A password's stored hash, in the form that its scheme defines.
 #[derive(Clone, PartialEq, Eq, sqlx::Type)]
 #[sqlx(transparent)]
@@ -84,13 +80,14 @@ struct Jobs {
 type Job = Box<dyn FnOnce() + Send>;
 
 impl Hasher {
-    /// Starts a thread a core, hashing at bcrypt `cost`.
-    pub fn start(cost: u32) -> io::Result<Hasher> {
+    /// Starts a thread a core, hashing at bcrypt `cost`. The threads yield to those that serve requests by `niceness`
+    /// (Linux), of which 10 was measured to cost logins nothing while a core is free, and requests nothing while none is.
+    pub fn start(cost: u32, niceness: i32) -> io::Result<Hasher> {
         let queue = Arc::new(Queue { jobs: Mutex::default(), arrived: Condvar::new() });
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
         for n in 0..threads {
             let queue = queue.clone();
-            thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work())?;
+            thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work(niceness))?;
         }
         Ok(Hasher(Arc::new(Handle { queue, dummy: Stored::unmatchable(cost), cost })))
     }
@@ -170,10 +167,10 @@ impl Queue {
         Ok(())
     }
 
-    fn work(&self) {
+    fn work(&self, niceness: i32) {
         // On Linux a thread has a niceness of its own; elsewhere it is the process's, and is left alone.
         #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::process::nice(NICENESS) {
+        if let Err(error) = rustix::process::nice(niceness) {
             tracing::warn!(%error, "can't lower the priority of a hashing thread; logins will slow other requests");
         }
         while let Some(job) = self.next() {
@@ -203,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn verifies_what_it_hashed_and_tells_outdated_costs() {
-        let (four, five) = (Hasher::start(4).unwrap(), Hasher::start(5).unwrap());
+        let (four, five) = (Hasher::start(4, 0).unwrap(), Hasher::start(5, 0).unwrap());
         let hash = four.hash("correct horse").await.unwrap();
         assert_eq!(four.verify("correct horse", Some(&hash)).await.unwrap(), Verdict::Right);
         assert_eq!(four.verify("wrong horse", Some(&hash)).await.unwrap(), Verdict::Wrong);
@@ -213,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
-        let hasher = Hasher::start(4).unwrap();
+        let hasher = Hasher::start(4, 0).unwrap();
         let threads = thread::available_parallelism().unwrap().get();
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));

@@ -1,10 +1,11 @@
 //! `/api/v1/register` and `/api/v1/me`.
 
+use std::borrow::Borrow;
+
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Responder};
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use super::CurrentUser;
 use super::body::{Body, any_text};
@@ -13,38 +14,26 @@ use super::passwords::new_password;
 use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
 use crate::error::{Broken, Result};
-use crate::id::UserId;
 use crate::store::users::User;
 
 /// A user, as the contract has it.
-#[derive(Serialize)]
-pub(super) struct UserBody {
-    id: UserId,
-    username: Option<String>,
-    email: Option<String>,
-    email_verified: bool,
-    display_name: Option<String>,
-    roles: Vec<String>,
-    disabled: bool,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    last_login_at: Option<DateTime<Utc>>,
-}
+pub(super) struct UserBody<U>(pub U);
 
-impl From<User> for UserBody {
-    fn from(user: User) -> UserBody {
-        UserBody {
-            id: user.id,
-            username: user.username,
-            email: user.email,
-            email_verified: user.email_verified,
-            display_name: user.display_name,
-            roles: user.roles.into_names(),
-            disabled: user.disabled,
-            created_at: user.created_at,
-            updated_at: user.updated_at,
-            last_login_at: user.last_login_at,
-        }
+impl<U: Borrow<User>> Serialize for UserBody<U> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let user = self.0.borrow();
+        let mut body = serializer.serialize_struct("User", 10)?;
+        body.serialize_field("id", &user.id)?;
+        body.serialize_field("username", &user.username)?;
+        body.serialize_field("email", &user.email)?;
+        body.serialize_field("email_verified", &user.email_verified)?;
+        body.serialize_field("display_name", &user.display_name)?;
+        body.serialize_field("roles", user.roles.names())?;
+        body.serialize_field("disabled", &user.disabled)?;
+        body.serialize_field("created_at", &user.created_at)?;
+        body.serialize_field("updated_at", &user.updated_at)?;
+        body.serialize_field("last_login_at", &user.last_login_at)?;
+        body.end()
     }
 }
 
@@ -62,14 +51,14 @@ pub(super) async fn register(request: HttpRequest, app: Data<App>, body: Body) -
     let registration = Registration { username, email, password, display_name };
     let user = accounts::create(&app, &registration, &[]).await?;
     LoggedUser(user.id).note(&request);
-    Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody::from(user)))
+    Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody(user)))
 }
 
-pub(super) async fn me(user: CurrentUser) -> Json<UserBody> {
-    Json(UserBody::from(user.into_user()))
+pub(super) async fn me(user: CurrentUser) -> HttpResponse {
+    HttpResponse::Ok().json(UserBody(&*user))
 }
 
-pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Result<Json<UserBody>> {
+pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {
     let mut fields = body.read().await?;
     let changes = Changes {
         username: fields.change("username", Username::parse),
@@ -77,7 +66,7 @@ pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Res
     };
     let changes = fields.finish(Some(changes))?;
     let user = accounts::update(&app, &user, &changes).await?;
-    Ok(Json(UserBody::from(user)))
+    Ok(Json(UserBody(user)))
 }
 
 pub(super) async fn delete(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {

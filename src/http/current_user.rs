@@ -1,37 +1,34 @@
 //! Who a request is from: the extractors that stand in a handler's signature.
 
-use std::future::Future;
+use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use actix_web_httpauth::headers::authorization::{Bearer, Scheme};
+use futures_util::future::{Either, LocalBoxFuture};
 
 use super::envelope::LoggedUser;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sessions::{self, Authenticated};
-use crate::store::roles::ADMIN;
+use crate::store::roles::{ADMIN, INTROSPECT};
 use crate::store::users::User;
 
 /// The user whose access token the request carries. As an argument of a handler it makes the route a protected one:
 /// without a valid token of a living session the handler does not run, and the answer is a 401 (RFC 6750).
 #[derive(Clone, Debug)]
-pub struct CurrentUser {
-    user: User,
-    /// The session that the token belongs to.
-    pub session: SessionId,
-}
+pub struct CurrentUser(Arc<Authenticated>);
 
 impl CurrentUser {
-    /// The user, without the session.
-    pub fn into_user(self) -> User {
-        self.user
+    /// The session that the token belongs to.
+    pub fn session(&self) -> SessionId {
+        self.0.session
     }
 }
 
@@ -39,28 +36,44 @@ impl Deref for CurrentUser {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.user
+        &self.0.user
     }
 }
 
 impl FromRequest for CurrentUser {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    /// Mostly known at once: no place on the heap for what does not wait.
+    type Future = Either<Ready<Result<Self>>, LocalBoxFuture<'static, Result<Self>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let app = request.app_data::<Data<App>>().expect("the server was made with it");
-            let token = bearer_token(&request)?;
-            let Authenticated { user, session } = sessions::authenticate(app, token.token()).await?;
-            LoggedUser(user.id).note(&request);
-            Ok(CurrentUser { user, session })
-        })
+        let app = request.app_data::<Data<App>>().expect("the server was made with it");
+        let found = bearer_token(request).map(|token| (sessions::known(app, token), token));
+        let token = match found {
+            Ok((Some(found), _)) => return Either::Left(ready(Ok(CurrentUser::noted(found, request)))),
+            Ok((None, token)) => parse(token),
+            Err(error) => Err(error),
+        };
+        let token = match token {
+            Ok(token) => token,
+            Err(error) => return Either::Left(ready(Err(error))),
+        };
+        let (app, request) = (app.clone(), request.clone());
+        Either::Right(Box::pin(async move {
+            let found = sessions::authenticate(&app, token.token()).await?;
+            Ok(CurrentUser::noted(found, &request))
+        }))
     }
 }
 
-/// The token of the one `authorization` header (RFC 6750 section 2.1).
-fn bearer_token(request: &HttpRequest) -> Result<Bearer> {
+impl CurrentUser {
+    fn noted(found: Arc<Authenticated>, request: &HttpRequest) -> CurrentUser {
+        LoggedUser(found.user.id).note(request);
+        CurrentUser(found)
+    }
+}
+
+/// What the one `authorization` header has behind `Bearer` (RFC 6750 section 2.1).
+fn bearer_token(request: &HttpRequest) -> Result<&[u8]> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let header = headers.next().ok_or(Error::MissingToken)?.as_bytes();
     if headers.next().is_some() {
@@ -72,7 +85,11 @@ fn bearer_token(request: &HttpRequest) -> Result<Bearer> {
     if !scheme.eq_ignore_ascii_case(b"bearer") || token.is_empty() {
         return Err(Error::MissingToken);
     }
-    // httpauth takes the scheme in one spelling only; RFC 9110 section 11.1 takes any.
+    Ok(token)
+}
+
+/// httpauth takes the scheme in one spelling only; RFC 9110 section 11.1 takes any.
+fn parse(token: &[u8]) -> Result<Bearer> {
     let canonical =
         HeaderValue::from_bytes(&[b"Bearer ", token].concat()).map_err(|_| Error::InvalidToken)?;
     Bearer::parse(&canonical).map_err(|_| Error::InvalidToken)
@@ -82,6 +99,11 @@ fn bearer_token(request: &HttpRequest) -> Result<Bearer> {
 pub trait Role: 'static {
     /// Its name in the database.
     const NAME: &'static str;
+
+    /// Whether this user may pass for one who has it.
+    fn is_held_by(user: &User) -> bool {
+        user.roles.contains(Self::NAME)
+    }
 }
 
 /// A user who has the role `R`; others are answered 403 `forbidden`.
@@ -112,6 +134,21 @@ impl Role for AdminRole {
 /// A user who may administer everything.
 pub type Admin = RequireRole<AdminRole>;
 
+/// The role `introspect`, which an admin has no less.
+#[derive(Debug)]
+pub struct IntrospectRole;
+
+impl Role for IntrospectRole {
+    const NAME: &'static str = INTROSPECT;
+
+    fn is_held_by(user: &User) -> bool {
+        user.roles.contains(INTROSPECT) || user.roles.contains(ADMIN)
+    }
+}
+
+/// A service that checks others' tokens.
+pub type Introspector = RequireRole<IntrospectRole>;
+
 impl<R> Deref for RequireRole<R> {
     type Target = CurrentUser;
 
@@ -122,16 +159,17 @@ impl<R> Deref for RequireRole<R> {
 
 impl<R: Role> FromRequest for RequireRole<R> {
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let user = CurrentUser::from_request(request, payload);
         Box::pin(async move {
             let user = user.await?;
-            if !user.roles.contains(R::NAME) {
-                return Err(Error::Forbidden(R::NAME));
+            if R::is_held_by(&user) {
+                Ok(RequireRole(user, PhantomData))
+            } else {
+                Err(Error::Forbidden(R::NAME))
             }
-            Ok(RequireRole(user, PhantomData))
         })
     }
 }

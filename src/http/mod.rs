@@ -50,6 +50,7 @@ mod health;
 mod keys;
 mod params;
 mod passwords;
+mod revocations;
 mod sessions;
 
 use std::net::TcpListener;
@@ -65,9 +66,10 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, Handler, HttpServer, Resource, Responder, web};
 
 use crate::app::App;
+use crate::background;
 use crate::error::Error;
 
-pub use current_user::{Admin, CurrentUser, RequireRole, Role};
+pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
 pub use docs::OPENAPI;
 
 /// How long a client may take to send a request's head.
@@ -94,6 +96,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/me/password").put(passwords::change),
         at("/api/v1/me/sessions").get(sessions::list),
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
+        at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
         at("/api/v1/admin/users/{id}").get(admin::users::one),
         at("/openapi.json").get(docs::openapi),
@@ -146,13 +149,15 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Starts to serve on `listener`, with routes of one's own beside the service's. The returned server runs when it is
-/// awaited, and stops, letting requests in flight end, when its handle says so.
+/// Starts to serve on `listener`, with routes of one's own beside the service's, and what is done [in the
+/// background](crate::background). The returned server runs when it is awaited, and stops, letting requests in flight
+/// end, when its handle says so.
 pub fn serve(
     app: Arc<App>,
     listener: TcpListener,
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Server> {
+    background::start(&app);
     let app = Data::from(app);
     let server = HttpServer::new(move || {
         actix_web::App::new()

@@ -14,7 +14,7 @@ pub(super) async fn change(app: Data<App>, user: CurrentUser, body: Body) -> Res
     let current = fields.required("current_password", any_text);
     let new = new_password(&app, &mut fields, "new_password").await?;
     let (current, new) = fields.finish(current.zip(new))?;
-    accounts::change_password(&app, &user, user.session, &current, &new).await?;
+    accounts::change_password(&app, &user, user.session(), &current, &new).await?;
     Ok(HttpResponse::NoContent())
 }
 

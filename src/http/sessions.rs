@@ -17,6 +17,7 @@ use crate::id::SessionId;
 use crate::sessions::{self, Client, Identifier, LogoutScope, TokenResponse};
 use crate::store;
 use crate::store::sessions::Session;
+use crate::store::users::User;
 
 /// A token response (RFC 6749 section 5.1).
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ pub(super) struct TokenBody {
     expires_in: i64,
     refresh_token: String,
     refresh_expires_in: i64,
-    user: UserBody,
+    user: UserBody<User>,
 }
 
 impl From<TokenResponse> for TokenBody {
@@ -37,7 +38,7 @@ impl From<TokenResponse> for TokenBody {
             expires_in: tokens.expires_in,
             refresh_token: tokens.refresh_token,
             refresh_expires_in: tokens.refresh_expires_in,
-            user: UserBody::from(tokens.user),
+            user: UserBody(tokens.user),
         }
     }
 }
@@ -108,7 +109,7 @@ pub(super) async fn logout(app: Data<App>, user: CurrentUser, body: Body) -> Res
         _ => Err(Broken::new("invalid", "Use `session`, `all` or `others`.")),
     });
     let scope = fields.finish(Some(scope.unwrap_or_default()))?;
-    sessions::logout(&app, user.id, user.session, scope).await?;
+    sessions::logout(&app, user.id, user.session(), scope).await?;
     Ok(HttpResponse::NoContent())
 }
 
@@ -117,7 +118,7 @@ pub(super) async fn list(app: Data<App>, user: CurrentUser, params: Params) -> R
     let rows = store::sessions::page(&app.db, user.id, app.clock.now(), page.before, page.rows()).await?;
     let item = |session: Session| SessionBody {
         id: session.id,
-        current: session.id == user.session,
+        current: session.id == user.session(),
         created_at: session.created_at,
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,

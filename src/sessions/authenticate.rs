@@ -1,28 +1,29 @@
 //! From an access token to the user that it speaks for.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::id::SessionId;
 use crate::store::sessions;
-use crate::store::users::User;
+use crate::tokens::Authenticated;
 
 /// How exactly `last_used_at` is kept: a session in constant use is written once in this time.
 const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// Who a request speaks for.
-#[derive(Clone, Debug)]
-pub struct Authenticated {
-    /// As the database has it now: roles and names are the present ones, whatever the token says.
-    pub user: User,
-    pub session: SessionId,
+/// Who a token speaks for, where this replica has met it before and knows of all that has changed since: without a
+/// word to the database. `None` says nothing about the token; [`authenticate`] does.
+pub fn known(app: &App, token: &[u8]) -> Option<Arc<Authenticated>> {
+    app.changes.are_followed().then(|| app.changes.cache().get(token, app.clock.now())).flatten()
 }
 
-/// Checks a token, that its session lives, and that its user exists and is not disabled. Asks the database once.
-pub async fn authenticate(app: &App, token: &str) -> Result<Authenticated> {
+/// Checks a token, that its session lives, and that its user exists and is not disabled. Asks the database once, and
+/// remembers the answer.
+pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let now = app.clock.now();
     let claims = app.keyring.verify(token, now)?;
+    let stamps = app.changes.cache().stamps(claims.sid, claims.sub);
     let presence = sessions::presence(&app.db, claims.sid).await?.ok_or(Error::RevokedToken)?;
     let user = presence.user;
     if presence.session_ended_at.is_some() || now >= presence.session_expires_at || user.disabled {
@@ -42,5 +43,19 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Authenticated> {
             Ok(()) => {}
         }
     }
-    Ok(Authenticated { user, session: claims.sid })
+    let found = Arc::new(Authenticated::new(&claims, user, stamps, now));
+    app.changes.cache().insert(token.as_bytes(), found.clone());
+    Ok(found)
 }
+
+/// Writes down which sessions were used since this was done last: what is answered from memory is not.
+pub async fn note_uses(app: &App) -> Result<()> {
+    let used = app.changes.cache().take_used();
+    for sessions in used.sessions.chunks(NOTED_AT_ONCE) {
+        sessions::set_used(&app.db, sessions, used.since).await?;
+    }
+    Ok(())
+}
+
+/// Few enough that no one waits for these rows.
+const NOTED_AT_ONCE: usize = 200;

@@ -1,12 +1,13 @@
-//! Ending sessions: at once, and noted for all who hold their tokens.
+//! Ending sessions: at once, and made known to all who hold their tokens.
 
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
-use crate::store::changes::{self, Reason};
+use crate::store::changes::Reason;
 use crate::store::{Tx, sessions};
+use crate::tokens::Effect;
 
 /// Which of a user's sessions a logout ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,16 +24,15 @@ pub enum LogoutScope {
 pub async fn logout(app: &App, user: UserId, session: SessionId, scope: LogoutScope) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    match scope {
+    let effect = match scope {
         LogoutScope::Session => {
-            if sessions::end(&mut tx, user, session, now).await? {
-                changes::insert(&mut tx, Reason::LoggedOut, user, Some(session), now).await?;
-            }
+            let ended = sessions::end(&mut tx, user, session, now).await?.then_some(session);
+            Effect::on_sessions(Reason::LoggedOut, user, ended)
         }
         LogoutScope::All => end_all(&mut tx, Reason::LoggedOut, user, None, now).await?,
         LogoutScope::Others => end_all(&mut tx, Reason::LoggedOut, user, Some(session), now).await?,
-    }
-    tx.commit().await
+    };
+    app.changes.commit(tx, &[effect], now).await
 }
 
 /// Ends one of the user's sessions; [`Error::NotFound`] for one that has ended already or is not the user's.
@@ -42,20 +42,16 @@ pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<()> {
     if !sessions::end(&mut tx, user, session, now).await? {
         return Err(Error::NotFound);
     }
-    changes::insert(&mut tx, Reason::SessionEnded, user, Some(session), now).await?;
-    tx.commit().await
+    app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, [session])], now).await
 }
 
-/// Ends all of the user's sessions but `except`, as part of a larger change.
+/// Ends all of the user's sessions but `except`, as part of a larger change, which commits the effect.
 pub(crate) async fn end_all(
     tx: &mut Tx,
     reason: Reason,
     user: UserId,
     except: Option<SessionId>,
     now: DateTime<Utc>,
-) -> Result<()> {
-    for session in sessions::end_all(tx, user, except, now).await? {
-        changes::insert(tx, reason, user, Some(session), now).await?;
-    }
-    Ok(())
+) -> Result<Effect> {
+    Ok(Effect::on_sessions(reason, user, sessions::end_all(tx, user, except, now).await?))
 }

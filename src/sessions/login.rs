@@ -62,6 +62,8 @@ pub async fn login(
     // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
     let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;
+    // What other sessions of this user are answered from has an older `last_login_at`.
+    app.changes.cache().forget(user.id, None);
     issue(app, user, &session, session.generation, now)
 }
 

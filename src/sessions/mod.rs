@@ -41,7 +41,7 @@ mod refresh;
 
 use std::net::IpAddr;
 
-pub use authenticate::{Authenticated, authenticate};
+pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, logout};
 pub use login::{Identifier, login};
@@ -53,6 +53,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::store::sessions::Session;
 use crate::store::users::User;
+pub use crate::tokens::Authenticated;
 use crate::tokens::Grant;
 
 /// How long a replaced refresh token works whatever has arrived: enough for a slow line, a retry and another tab.

@@ -6,9 +6,10 @@ use super::{GRACE, TokenResponse, issue};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::store::changes::{self, Reason};
+use crate::store::changes::Reason;
 use crate::store::sessions::{self, Session};
 use crate::store::users;
+use crate::tokens::Effect;
 
 /// Answers a refresh token with its successor and a new access token.
 pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
@@ -45,8 +46,8 @@ async fn replaced_before(
     }
     let mut tx = app.db.begin().await?;
     if sessions::end(&mut tx, session.user_id, id, now).await? {
-        changes::insert(&mut tx, Reason::RefreshTokenReused, session.user_id, Some(id), now).await?;
-        tx.commit().await?;
+        let effect = Effect::on_sessions(Reason::RefreshTokenReused, session.user_id, [id]);
+        app.changes.commit(tx, &[effect], now).await?;
         let user_id = session.user_id;
         tracing::warn!(%user_id, session_id = %id, "refresh_token_reused: a replaced token came again; its session has ended");
     }

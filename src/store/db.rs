@@ -20,7 +20,7 @@ use anyhow::anyhow;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Encode, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Type};
+use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Type};
 
 use crate::error::{Error, Result};
 
@@ -42,8 +42,13 @@ pub enum Tx {
 }
 
 /// Where a statement can run: `&Db`, or `&mut Tx` to be part of a transaction.
-pub trait Executor<'e>: Send {
-    fn query(self, sql: &'static str) -> Query<'e>;
+pub trait Executor<'e>: Send + Sized {
+    fn query(self, sql: &'static str) -> Query<'e> {
+        self.query_either(sql, sql)
+    }
+
+    /// For the rare statement that the two databases word differently.
+    fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e>;
 }
 
 /// A value that both databases can store.
@@ -64,7 +69,7 @@ pub struct Query<'e> {
 
 enum Target<'e> {
     PgPool(&'e PgPool, PgArguments),
-    PgConnection(&'e mut sqlx::PgConnection, PgArguments),
+    PgConnection(&'e mut PgConnection, PgArguments),
     SqlitePool(&'e SqlitePool, SqliteArguments),
     SqliteConnection(&'e mut sqlx::SqliteConnection, SqliteArguments),
 }
@@ -100,25 +105,33 @@ impl Tx {
 }
 
 impl<'e> Executor<'e> for &'e Db {
-    fn query(self, sql: &'static str) -> Query<'e> {
-        let target = match self {
-            Db::Postgres(pool) => Target::PgPool(pool, PgArguments::default()),
-            Db::Sqlite { readers, .. } if sql.starts_with("select") => {
-                Target::SqlitePool(readers, SqliteArguments::default())
-            }
-            Db::Sqlite { writer, .. } => Target::SqlitePool(writer, SqliteArguments::default()),
-        };
-        Query { sql, target, unencodable: None }
+    fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
+        match self {
+            Db::Postgres(pool) => Query::new(postgres, Target::PgPool(pool, PgArguments::default())),
+            Db::Sqlite { readers, .. } if sqlite.starts_with("select") => readers.query(sqlite),
+            Db::Sqlite { writer, .. } => writer.query(sqlite),
+        }
     }
 }
 
 impl<'e> Executor<'e> for &'e mut Tx {
-    fn query(self, sql: &'static str) -> Query<'e> {
-        let target = match self {
-            Tx::Postgres(tx) => Target::PgConnection(tx, PgArguments::default()),
-            Tx::Sqlite(tx) => Target::SqliteConnection(tx, SqliteArguments::default()),
-        };
-        Query { sql, target, unencodable: None }
+    fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
+        match self {
+            Tx::Postgres(tx) => (&mut **tx).query(postgres),
+            Tx::Sqlite(tx) => Query::new(sqlite, Target::SqliteConnection(tx, SqliteArguments::default())),
+        }
+    }
+}
+
+impl<'e> Executor<'e> for &'e mut PgConnection {
+    fn query_either(self, postgres: &'static str, _: &'static str) -> Query<'e> {
+        Query::new(postgres, Target::PgConnection(self, PgArguments::default()))
+    }
+}
+
+impl<'e> Executor<'e> for &'e SqlitePool {
+    fn query_either(self, _: &'static str, sqlite: &'static str) -> Query<'e> {
+        Query::new(sqlite, Target::SqlitePool(self, SqliteArguments::default()))
     }
 }
 
@@ -142,6 +155,10 @@ macro_rules! run {
 }
 
 impl<'e> Query<'e> {
+    fn new(sql: &'static str, target: Target<'e>) -> Query<'e> {
+        Query { sql, target, unencodable: None }
+    }
+
     /// Gives the next `$n` its value.
     pub fn bind<'v>(mut self, value: impl Value<'v>) -> Query<'e> {
         let added = match &mut self.target {

@@ -6,12 +6,15 @@
 
 pub mod changes;
 mod db;
+mod feed;
 pub mod migrations;
 mod open;
 pub mod roles;
+pub mod schedule;
 pub mod secret_fingerprint;
 pub mod sessions;
 pub mod signing_keys;
 pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
+pub use feed::{Feed, News};

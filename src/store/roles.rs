@@ -7,6 +7,9 @@ use crate::id::UserId;
 /// The role that may administer everything.
 pub const ADMIN: &str = "admin";
 
+/// The role that may ask about others' tokens.
+pub const INTROSPECT: &str = "introspect";
+
 /// Gives a user a role; `false` where there is no role of that name.
 pub async fn grant(tx: &mut Tx, user: UserId, role: &str) -> Result<bool> {
     let sql = "insert into user_roles (user_id, role) select $1, name from roles where name = $2";

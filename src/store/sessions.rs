@@ -1,8 +1,9 @@
 //! `sessions`.
 
 use chrono::{DateTime, Utc};
+use sqlx::types::Json;
 
-use super::db::{Executor, Tx};
+use super::db::{Db, Executor, Tx};
 use super::users::{User, user_columns};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
@@ -160,6 +161,45 @@ pub async fn set_seen(
                where id = $1 and ended_at is null and (arrived < $2 or last_used_at <= $4)";
     db.query(sql).bind(id).bind(generation).bind(now).bind(stale).execute().await?;
     Ok(())
+}
+
+/// Notes that these sessions, as far as they are open, were in use at `at`. A row that another statement has its hands on
+/// is left out: to wait for it while holding others would risk a deadlock.
+pub async fn set_used(db: impl Executor<'_>, ids: &[SessionId], at: DateTime<Utc>) -> Result<()> {
+    let set = db.query_either(
+        "update sessions set last_used_at = $2 where id in (select id from sessions \
+         where id in (select cast(used as uuid) from jsonb_array_elements_text($1) as used) \
+         and ended_at is null and last_used_at < $2 for no key update skip locked)",
+        "update sessions set last_used_at = $2 where id in (select unhex(replace(value, '-', '')) from json_each($1)) \
+         and ended_at is null and last_used_at < $2",
+    );
+    set.bind(Json(ids)).bind(at).execute().await?;
+    Ok(())
+}
+
+/// Of the `limit` sessions after `after`, in the order of their ids, deletes those that ended or expired before
+/// `before`. Returns the last one looked at; `None` where there are no more. One that another statement has its hands on
+/// is left for another time.
+pub async fn delete_over(
+    db: &Db,
+    after: Option<SessionId>,
+    before: DateTime<Utc>,
+    limit: u32,
+) -> Result<Option<SessionId>> {
+    let last = "select id from (select id from sessions where cast($1 as uuid) is null or id > $1 \
+                order by id limit $2) as batch order by id desc limit 1";
+    let last: Option<(SessionId,)> =
+        db.query(last).bind(after).bind(i64::from(limit)).fetch_optional().await?;
+    let Some((last,)) = last else { return Ok(None) };
+    let delete = db.query_either(
+        "delete from sessions where id in (select id from sessions \
+         where (cast($1 as uuid) is null or id > $1) and id <= $2 and (ended_at < $3 or expires_at < $3) \
+         for update skip locked)",
+        "delete from sessions where (cast($1 as uuid) is null or id > $1) and id <= $2 \
+         and (ended_at < $3 or expires_at < $3)",
+    );
+    delete.bind(after).bind(last).bind(before).execute().await?;
+    Ok(Some(last))
 }
 
 /// Moves the end of an open session, as a refresh does that gives a successor again.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::db::{Db, Executor, Tx};
+use super::db::{Executor, Tx};
 use crate::error::{Error, Result};
 use crate::hasher::PasswordHash;
 use crate::id::UserId;
@@ -199,9 +199,9 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
 }
 
 /// Sets the username (as typed, and its key) and the display name, each where there is something to set. A username
-/// that another user has is [`Error::UsernameTaken`]. Not part of a transaction: a conflict would end it on Postgres.
+/// that another user has is [`Error::UsernameTaken`], after which the transaction is good for nothing but to be dropped.
 pub async fn set_profile(
-    db: &Db,
+    tx: &mut Tx,
     id: UserId,
     username: Option<Option<(&str, &str)>>,
     display_name: Option<Option<&str>>,
@@ -210,7 +210,7 @@ pub async fn set_profile(
     let sql = "update users set username = case when $2 then $3 else username end, \
                username_key = case when $2 then $4 else username_key end, \
                display_name = case when $5 then $6 else display_name end, updated_at = $7 where id = $1";
-    let set = db
+    let set = tx
         .query(sql)
         .bind(id)
         .bind(username.is_some())

@@ -25,6 +25,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["tokens"]),
     ("bcrypt", &["hasher"]),
     ("rustix", &["hasher"]),
+    ("quick_cache", &["tokens/session_cache"]),
     ("zxcvbn", &["accounts"]),
     ("email_address", &["accounts"]),
     ("clap", &["cli", "config"]),
@@ -39,9 +40,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 /// Which rooms a room may use, in the same way. Who is not listed may use none.
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["http", "accounts", "store: Db", "app", "telemetry", "config", "error", "clock"]),
-    ("http", &["accounts", "sessions", "store", "app", "error", "id", "secret"]),
-    ("accounts", &["sessions: end_all", "hasher", "store", "app", "config", "error", "id"]),
+    ("cli", &["http", "background", "accounts", "store: Db", "app", "telemetry", "config", "error", "clock"]),
+    ("http", &["background", "accounts", "sessions", "store", "app", "error", "id", "secret"]),
+    ("background", &["sessions: note_uses", "store", "app", "error"]),
+    ("accounts", &["sessions: end_all", "tokens: Effect", "hasher", "store", "app", "config", "error", "id"]),
     ("sessions", &["tokens", "hasher", "store", "app", "error", "id"]),
     ("app", &["tokens", "hasher", "store", "config", "clock", "private", "secret"]),
     ("tokens", &["store", "config", "error", "clock", "id", "secret"]),

@@ -26,11 +26,11 @@ pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params)
     };
     let page = params.page()?;
     let rows = users::page(&app.db, &filter, page.before, page.rows()).await?;
-    Ok(Json(page.list(rows, |user| *user.id.as_bytes(), UserBody::from)))
+    Ok(Json(page.list(rows, |user| *user.id.as_bytes(), UserBody)))
 }
 
-pub(in crate::http) async fn one(app: Data<App>, _admin: Admin, id: Path<String>) -> Result<Json<UserBody>> {
+pub(in crate::http) async fn one(app: Data<App>, _admin: Admin, id: Path<String>) -> Result<impl Responder> {
     let id = id.parse().map_err(|_| Error::NotFound)?;
     let user = users::by_id(&app.db, id).await?.ok_or(Error::NotFound)?;
-    Ok(Json(UserBody::from(user)))
+    Ok(Json(UserBody(user)))
 }

@@ -1,0 +1,69 @@
+//! What is done beside the requests, while the service runs.
+//!
+//! Every replica follows the feed of changes and writes down which sessions were used. Pruning is done by whichever
+//! replica finds it due first (the table `schedule`): one is enough, and none holds a lock for it.
+
+mod pruning;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::sessions;
+use crate::store::Feed;
+
+pub use pruning::prune;
+
+/// How long the use of a session may go unwritten.
+const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
+
+/// How often a replica asks whether pruning is due.
+const PRUNING_ASKED_EVERY: Duration = Duration::from_secs(60);
+
+/// Starts it all on the present runtime, with which it ends.
+pub fn start(app: &Arc<App>) {
+    let following = app.clone();
+    tokio::spawn(async move { following.changes.follow(Feed::new(&following.db)).await });
+    every(USES_NOTED_EVERY, app, "the uses of sessions could not be noted", |app| async move {
+        sessions::note_uses(&app).await
+    });
+    every(PRUNING_ASKED_EVERY, app, "what is over could not be deleted", |app| async move {
+        pruning::prune_if_due(&app).await
+    });
+}
+
+/// The last of it, when the service stops.
+pub async fn finish(app: &App) {
+    if let Err(error) = sessions::note_uses(app).await {
+        warn("the uses of sessions could not be noted", &error);
+    }
+}
+
+fn every<Done>(
+    period: Duration,
+    app: &Arc<App>,
+    failure: &'static str,
+    mut task: impl FnMut(Arc<App>) -> Done + Send + 'static,
+) where
+    Done: Future<Output = Result<()>> + Send,
+{
+    let app = app.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // The first comes at once.
+        ticks.tick().await;
+        while !app.is_shutting_down() {
+            ticks.tick().await;
+            if let Err(error) = task(app.clone()).await {
+                warn(failure, &error);
+            }
+        }
+    });
+}
+
+fn warn(failure: &str, error: &Error) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::warn!("{failure}: {cause}");
+}

@@ -1,0 +1,55 @@
+//! Deleting what is over: sessions that nobody can use any more, changes that concern no living token.
+//!
+//! In small batches with pauses, each its own statement, so that nobody waits for more than one of them; and by a walk
+//! along the primary key, so that no index has to be kept up to date by every refresh for the sake of this.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::store::{changes, schedule, sessions};
+
+/// How often it is done.
+const PERIOD: TimeDelta = TimeDelta::minutes(10);
+
+/// How long a session is kept after its end, for who looks into what happened.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// A change is kept for as long as a token from before it can live, and this much longer: for clocks that differ, and for
+/// who was away meanwhile.
+const CHANGES_KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
+
+/// Rows looked at, or deleted, by one statement.
+const BATCH: u32 = 500;
+
+/// Between two statements, others have their turn.
+const PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) async fn prune_if_due(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    if schedule::spend_turn(&app.db, "prune", now, now + PERIOD).await? { prune(app).await } else { Ok(()) }
+}
+
+/// Deletes all that is over. Harmless if another replica does so at the same time.
+pub async fn prune(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let kept =
+        TimeDelta::from_std(app.config.access_token_ttl).unwrap_or(TimeDelta::MAX) + CHANGES_KEPT_LONGER;
+    while !app.is_shutting_down() {
+        if changes::delete_oldest(&app.db, now - kept, BATCH).await? < u64::from(BATCH) {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let mut last = None;
+    while !app.is_shutting_down() {
+        last = sessions::delete_over(&app.db, last, now - SESSIONS_KEPT, BATCH).await?;
+        if last.is_none() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! A line of one's own to the database, to follow `changes` on.
+//!
+//! Not one of the pool's: requests that hold all of its connections must not keep the feed waiting, since a replica
+//! that can't follow asks the database all the more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{ConnectOptions, PgConnection, SqlitePool};
+
+use super::changes::{self, Change};
+use super::db::Db;
+use crate::error::{Error, Result};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a read may take before its line is given up for a new one.
+const READ_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// How many changes one read brings at most.
+const BATCH: u32 = 1000;
+
+/// The line. One that fails is dropped, and made anew by the next read.
+pub struct Feed(Line);
+
+enum Line {
+    Postgres { options: Arc<PgConnectOptions>, open: Option<Box<Open>> },
+    Sqlite(SqlitePool),
+}
+
+struct Open {
+    reads: PgConnection,
+    /// Apart, since it only ever waits.
+    wakes: PgListener,
+}
+
+/// What a read found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct News {
+    /// The newest change there is.
+    pub newest: i64,
+    /// The next ones in their order; not all up to the newest where these are many.
+    pub changes: Vec<Change>,
+}
+
+impl Feed {
+    /// Opens no connection yet.
+    pub fn new(db: &Db) -> Feed {
+        Feed(match db {
+            Db::Postgres(pool) => Line::Postgres { options: pool.connect_options(), open: None },
+            Db::Sqlite { readers, .. } => {
+                let own = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+                Line::Sqlite(own.connect_lazy_with((*readers.connect_options()).clone()))
+            }
+        })
+    }
+
+    /// Reads what came after change `seq`; with `None` no more than which is the newest.
+    pub async fn read(&mut self, seq: Option<i64>) -> Result<News> {
+        let news = self.0.read(seq).await;
+        if let (Err(_), Line::Postgres { open, .. }) = (&news, &mut self.0) {
+            *open = None;
+        }
+        news
+    }
+
+    /// Waits until the database says that there is something new. It may fail to say so, so that this is no more than
+    /// a reason to read sooner; on SQLite it never does.
+    pub async fn woken(&mut self) {
+        if let Line::Postgres { open: Some(open), .. } = &mut self.0
+            && open.wakes.recv().await.is_ok()
+        {
+            while open.wakes.next_buffered().is_some() {}
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+impl Line {
+    async fn read(&mut self, seq: Option<i64>) -> Result<News> {
+        match self {
+            Line::Postgres { options, open } => {
+                if open.is_none() {
+                    *open = Some(Box::new(within(CONNECT_TIMEOUT, Open::new(options)).await?));
+                }
+                let Some(open) = open else { unreachable!("it was just opened") };
+                let reads = &mut open.reads;
+                let read = async {
+                    let newest = changes::newest(&mut *reads).await?;
+                    let changes = match seq.filter(|seq| *seq < newest) {
+                        Some(seq) => changes::after(reads, seq, BATCH).await?,
+                        None => Vec::new(),
+                    };
+                    Ok(News { newest, changes })
+                };
+                within(READ_TIMEOUT, read).await
+            }
+            Line::Sqlite(file) => {
+                let read = async {
+                    let newest = changes::newest(&*file).await?;
+                    let changes = match seq.filter(|seq| *seq < newest) {
+                        Some(seq) => changes::after(&*file, seq, BATCH).await?,
+                        None => Vec::new(),
+                    };
+                    Ok(News { newest, changes })
+                };
+                within(READ_TIMEOUT, read).await
+            }
+        }
+    }
+}
+
+impl Open {
+    async fn new(options: &PgConnectOptions) -> Result<Open> {
+        let reads = options.connect().await?;
+        let one = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let mut wakes = PgListener::connect_with(&one.connect_lazy_with(options.clone())).await?;
+        let channel = "select left('portcullis_' || current_schema(), 63)";
+        let channel: String = sqlx::query_scalar(channel).fetch_one(&mut wakes).await?;
+        wakes.listen(&channel).await?;
+        Ok(Open { reads, wakes })
+    }
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = tokio::time::timeout(time, work).await;
+    done.unwrap_or_else(|_| Err(Error::Unavailable(anyhow!("the database did not answer within {time:?}"))))
+}

@@ -1,0 +1,202 @@
+//! Making changes known: to this process at once, to every other within a second.
+//!
+//! Whoever takes rights away writes a row to `changes` in the same transaction, and does so here
+//! ([`commit`](Changes::commit)), so that what is cached is dropped before anyone hears that it happened. Every replica
+//! [follows](Changes::follow) that table on a line of its own: woken by the database where that can, and looking by
+//! itself every [`POLL`].
+//!
+//! # Why no change is missed
+//!
+//! A follower remembers the `seq` of the last change that it has seen, and asks for what comes after. That is only right
+//! because `seq` is given out in the order of commits: who adds a change holds the row of `newest_change` from then until
+//! its commit. With a sequence of the database's own, change 8 could be seen before change 7 is committed, and 7 never.
+//! Since there are no gaps either, one that shows means that changes were deleted before they were read here: then
+//! everything is forgotten, as it is where the newest change is older than one seen before (a backup was restored).
+//!
+//! # Why a replica that can't follow does no harm
+//!
+//! What is cached is believed only for [`TRUST`] from the *start* of the last read that succeeded. A change that
+//! this read did not see was committed after its start; so a second after that commit, this replica has either read it or
+//! believes nothing, and asks the database for each request.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, watch};
+
+use super::SessionCache;
+use crate::error::Result;
+use crate::id::{SessionId, UserId};
+use crate::store::changes::{self, Change, Reason};
+use crate::store::{Feed, News, Tx};
+
+/// How long a replica looks away at most.
+const POLL: Duration = Duration::from_millis(250);
+
+/// How long a read of the feed is good for.
+const TRUST: Duration = Duration::from_secs(1);
+
+/// What a transaction does to those who hold tokens.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    reason: Reason,
+    user: UserId,
+    sessions: Vec<Option<SessionId>>,
+}
+
+impl Effect {
+    /// On all that there is or was of the user.
+    pub fn on_user(reason: Reason, user: UserId) -> Effect {
+        Effect { reason, user, sessions: vec![None] }
+    }
+
+    /// On these sessions of the user, of which there may be none.
+    pub fn on_sessions(
+        reason: Reason,
+        user: UserId,
+        sessions: impl IntoIterator<Item = SessionId>,
+    ) -> Effect {
+        Effect { reason, user, sessions: sessions.into_iter().map(Some).collect() }
+    }
+}
+
+/// What is known here of tokens and of what changes for them.
+pub struct Changes {
+    cache: SessionCache,
+    began: Instant,
+    /// Until when the cache may be believed: nanoseconds since `began`.
+    trusted_until: AtomicU64,
+    /// There may be something new to read.
+    wake: Notify,
+    /// The last change that was read.
+    seen: watch::Sender<i64>,
+}
+
+impl Changes {
+    /// With room for this many tokens. Nothing is believed before [`follow`](Self::follow) has read.
+    pub fn new(cached_tokens: usize) -> Changes {
+        Changes {
+            cache: SessionCache::new(cached_tokens),
+            began: Instant::now(),
+            trusted_until: AtomicU64::new(0),
+            wake: Notify::new(),
+            seen: watch::Sender::new(0),
+        }
+    }
+
+    /// What is known of tokens; to be believed only while changes [are followed](Self::are_followed).
+    pub fn cache(&self) -> &SessionCache {
+        &self.cache
+    }
+
+    /// Ends a transaction that has effects: notes them in it, commits, and drops what is cached of whom they concern. If
+    /// it fails, or whoever asked for it goes away, nobody knows whether it happened, and that is dropped all the same.
+    pub async fn commit(&self, mut tx: Tx, effects: &[Effect], now: DateTime<Utc>) -> Result<()> {
+        for Effect { reason, user, sessions } in effects.iter().filter(|effect| !effect.sessions.is_empty()) {
+            changes::insert(&mut tx, *reason, *user, sessions, now).await?;
+        }
+        let _at_the_end = Forgetting { changes: self, effects };
+        tx.commit().await
+    }
+
+    /// Whether all changes are known here but those of the last second.
+    pub fn are_followed(&self) -> bool {
+        self.since_began(Instant::now()) < self.trusted_until.load(SeqCst)
+    }
+
+    /// The last change that was read; it tells when there is another.
+    pub fn seen(&self) -> watch::Receiver<i64> {
+        self.seen.subscribe()
+    }
+
+    /// Follows the changes of all replicas, for ever.
+    pub async fn follow(&self, mut feed: Feed) {
+        let mut position = Position::default();
+        let mut failing = false;
+        loop {
+            let started = Instant::now();
+            match feed.read(position.seen).await {
+                Ok(news) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("the feed of changes is followed again");
+                    }
+                    if !self.take(&mut position, &news) {
+                        continue;
+                    }
+                    self.trusted_until.store(self.since_began(started + TRUST), SeqCst);
+                }
+                Err(error) if !std::mem::replace(&mut failing, true) => {
+                    let cause =
+                        std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    tracing::warn!(
+                        "the feed of changes can't be read; every request asks the database: {cause}"
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = feed.woken() => {}
+                () = tokio::time::sleep_until((started + POLL).into()) => {}
+            }
+        }
+    }
+
+    /// Drops what the news made old; `false` where there is more to read at once.
+    fn take(&self, position: &mut Position, news: &News) -> bool {
+        match position.advance(news) {
+            Old::These(changes) => {
+                changes.iter().for_each(|change| self.cache.forget(change.user_id, change.session_id));
+            }
+            Old::Everything => self.cache.forget_all(),
+        }
+        let seen = position.seen.unwrap_or_default();
+        self.seen.send_if_modified(|before| std::mem::replace(before, seen) != seen);
+        seen >= news.newest
+    }
+
+    fn since_began(&self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Drops what is cached of whom effects concern, when it is dropped itself.
+struct Forgetting<'a> {
+    changes: &'a Changes,
+    effects: &'a [Effect],
+}
+
+impl Drop for Forgetting<'_> {
+    fn drop(&mut self) {
+        for Effect { user, sessions, .. } in self.effects {
+            sessions.iter().for_each(|session| self.changes.cache.forget(*user, *session));
+        }
+        self.changes.wake.notify_one();
+    }
+}
+
+/// How far a follower has come: the last change that it has seen. It begins at whatever is the newest at its first read.
+#[derive(Debug, Default)]
+struct Position {
+    seen: Option<i64>,
+}
+
+/// What is no longer to be believed.
+enum Old<'a> {
+    These(&'a [Change]),
+    Everything,
+}
+
+impl Position {
+    fn advance<'a>(&mut self, news: &'a News) -> Old<'a> {
+        let News { newest, changes } = news;
+        let Some(seen) = self.seen.filter(|seen| newest >= seen) else {
+            self.seen = Some(*newest);
+            return Old::Everything;
+        };
+        let complete = changes.first().map_or(*newest == seen, |next| next.seq == seen + 1);
+        self.seen = Some(changes.last().map_or(*newest, |last| last.seq));
+        if complete { Old::These(changes) } else { Old::Everything }
+    }
+}

@@ -1,0 +1,169 @@
+//! Tokens that were seen before: from the exact token to the user it speaks for, without SQL and without a signature
+//! check.
+//!
+//! # When an entry holds
+//!
+//! An entry is good until its token expires, or something changes for its session or its user. Nobody looks for the
+//! entries that a change concerns: there is a table of counters, of which each session and each user has one, and a
+//! change [raises](SessionCache::forget) it. An entry keeps the counters as they were *before* its session and user
+//! were read from the database ([`Stamps`]), and is good while they are the same. So a change drops its entries by
+//! one increment, and an entry that was read while a change happened is never good: its counters are those from before.
+//! Sessions and users that share a counter cost each other one more read, no more.
+//!
+//! That what is known here may be believed at all is for [`Changes`](super::Changes) to say: it follows what other
+//! replicas change.
+//!
+//! The key is the token's SHA-256: no token is kept in memory, and one that differs in a single bit is another.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use quick_cache::sync::Cache;
+
+use super::Claims;
+use crate::id::{SessionId, UserId};
+use crate::secret::sha256;
+use crate::store::users::User;
+
+/// Counters; a power of two.
+const COUNTERS: usize = 1 << 14;
+
+/// Who a token speaks for.
+#[derive(Debug)]
+pub struct Authenticated {
+    /// As the database has it: roles and names are the present ones, whatever the token says.
+    pub user: User,
+    pub session: SessionId,
+    /// When the token expires, in seconds since the epoch.
+    expires_at: i64,
+    stamps: Stamps,
+    /// The minute since the epoch in which the session's use was noted last.
+    noted_in: AtomicI64,
+}
+
+impl Authenticated {
+    /// `stamps` are those from before `user` was read.
+    pub fn new(claims: &Claims, user: User, stamps: Stamps, now: DateTime<Utc>) -> Authenticated {
+        let noted_in = AtomicI64::new(minute(now));
+        Authenticated { user, session: claims.sid, expires_at: claims.exp, stamps, noted_in }
+    }
+
+    fn is_first_use_in_minute(&self, now: DateTime<Utc>) -> bool {
+        let (present, before) = (minute(now), self.noted_in.load(SeqCst));
+        present > before && self.noted_in.compare_exchange(before, present, SeqCst, SeqCst).is_ok()
+    }
+}
+
+fn minute(now: DateTime<Utc>) -> i64 {
+    now.timestamp() / 60
+}
+
+/// The counters of a session and its user at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamps {
+    all: u32,
+    session: u32,
+    user: u32,
+}
+
+/// The cache.
+pub struct SessionCache {
+    /// `None` where none is wanted.
+    entries: Option<Cache<[u8; 32], Arc<Authenticated>>>,
+    counters: Box<[AtomicU32]>,
+    /// Raised to forget everything.
+    all: AtomicU32,
+    used: Mutex<Used>,
+}
+
+/// Sessions that were used without the database's knowledge, each once a minute.
+#[derive(Debug, Default)]
+pub struct Used {
+    pub sessions: Vec<SessionId>,
+    /// When the first of them was.
+    pub since: DateTime<Utc>,
+}
+
+impl SessionCache {
+    /// Keeps `entries` tokens at most.
+    pub fn new(entries: usize) -> SessionCache {
+        SessionCache {
+            entries: (entries > 0).then(|| Cache::new(entries)),
+            counters: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
+            all: AtomicU32::new(0),
+            used: Mutex::default(),
+        }
+    }
+
+    /// Who this token speaks for, if that is known and [still holds](Self::holds). Counts as a use of the session.
+    pub fn get(&self, token: &[u8], now: DateTime<Utc>) -> Option<Arc<Authenticated>> {
+        let known = self.entries.as_ref()?.get(&sha256(token))?;
+        if !self.holds(&known, now) {
+            return None;
+        }
+        if known.is_first_use_in_minute(now) {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            if used.sessions.is_empty() {
+                used.since = now;
+            }
+            used.sessions.push(known.session);
+        }
+        Some(known)
+    }
+
+    /// The sessions that were used since this was asked last.
+    pub fn take_used(&self) -> Used {
+        std::mem::take(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the token has not expired and nothing has changed for its session and user.
+    pub fn holds(&self, known: &Authenticated, now: DateTime<Utc>) -> bool {
+        now.timestamp() < known.expires_at && self.stamps(known.session, known.user.id) == known.stamps
+    }
+
+    /// To be taken before session and user are read.
+    pub fn stamps(&self, session: SessionId, user: UserId) -> Stamps {
+        Stamps {
+            all: self.all.load(SeqCst),
+            session: self.counter(session.as_bytes()).load(SeqCst),
+            user: self.counter(user.as_bytes()).load(SeqCst),
+        }
+    }
+
+    /// Keeps what was found out about a token.
+    pub fn insert(&self, token: &[u8], found: Arc<Authenticated>) {
+        if let Some(entries) = &self.entries {
+            entries.insert(sha256(token), found);
+        }
+    }
+
+    /// Drops what is known of a session, or with `None` of all of the user's. To be done after the change has been
+    /// committed: who reads the database from here on sees it.
+    pub fn forget(&self, user: UserId, session: Option<SessionId>) {
+        let id = session.as_ref().map_or(user.as_bytes(), SessionId::as_bytes);
+        self.counter(id).fetch_add(1, SeqCst);
+    }
+
+    /// Drops everything.
+    pub fn forget_all(&self) {
+        self.all.fetch_add(1, SeqCst);
+        if let Some(entries) = &self.entries {
+            entries.clear();
+        }
+    }
+
+    /// How many tokens it knows.
+    pub fn len(&self) -> usize {
+        self.entries.as_ref().map_or(0, Cache::len)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An id's last bits are random.
+    fn counter(&self, id: &[u8; 16]) -> &AtomicU32 {
+        &self.counters[usize::from(u16::from_be_bytes([id[14], id[15]])) % COUNTERS]
+    }
+}
