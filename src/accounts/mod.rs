@@ -1,14 +1,16 @@
 //! Accounts: who someone is.
 //!
-//! Registering, changing name, display name and password, deleting. Each is one unit of work.
+//! Registering, changing name, display name and password, deleting; what an admin changes. Each is one unit of work.
 //! A change that takes rights away ends sessions and notes the change in that same transaction.
 
+mod administer;
 mod delete;
 mod name;
 mod password;
 mod profile;
 mod register;
 
+pub use administer::{AdminChanges, administer};
 pub use delete::delete;
 pub use name::{DisplayName, EmailAddress, Username};
 pub use password::{Password, change as change_password};

@@ -7,8 +7,8 @@ use crate::app::App;
 use crate::config;
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
-use crate::store;
 use crate::store::users::{self, NewUser, User};
+use crate::store::{self, Tx};
 
 /// What someone registers with.
 #[derive(Debug)]
@@ -60,14 +60,20 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         // Whoever was faster may have gone again; then the name is free, but this request has had its answer.
         return Err(taken().await?.unwrap_or(Error::UsernameTaken));
     }
-    for role in BTreeSet::from_iter(roles) {
-        if !store::roles::grant(&mut tx, user.id, role).await? {
-            let known = store::roles::names(&mut tx).await?.join(", ");
+    grant_all(&mut tx, user.id, &BTreeSet::from_iter(roles)).await?;
+    let created = users::by_id(&mut tx, user.id).await?;
+    tx.commit().await?;
+    created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there").into())
+}
+
+/// Gives a user roles, each of which must exist.
+pub(super) async fn grant_all(tx: &mut Tx, user: UserId, roles: &BTreeSet<&String>) -> Result<()> {
+    for role in roles {
+        if !store::roles::grant(tx, user, role).await? {
+            let known = store::roles::names(tx).await?.join(", ");
             let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
             return Err(Error::field("roles", rule));
         }
     }
-    let created = users::by_id(&mut tx, user.id).await?;
-    tx.commit().await?;
-    created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there").into())
+    Ok(())
 }

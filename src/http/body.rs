@@ -182,6 +182,36 @@ impl Fields {
         self.checked(field, parsed).map(Some)
     }
 
+    /// A truth value that may be absent.
+    pub fn flag(&mut self, field: &'static str) -> Option<bool> {
+        let rule = "This field must be `true` or `false`.";
+        let read = match self.values.get(field)? {
+            Value::Bool(flag) => Ok(*flag),
+            // As a form has it.
+            Value::String(text) => text.parse().map_err(|_| Broken::new("invalid", rule)),
+            _ => Err(Broken::new("wrong_type", rule)),
+        };
+        self.checked(field, read)
+    }
+
+    /// A list of texts that may be absent; null is an empty one, and a single text, as a form has it, one of itself.
+    pub fn list<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl Fn(&str) -> Result<T, Broken>,
+    ) -> Option<Vec<T>> {
+        let read = match self.values.get(field)? {
+            Value::Null => Ok(Vec::new()),
+            Value::String(text) => parse(text).map(|one| vec![one]),
+            Value::Array(list) => {
+                let not_text = || Broken::new("wrong_type", "This field must be a list of texts.");
+                list.iter().map(|item| parse(item.as_str().ok_or_else(not_text)?)).collect()
+            }
+            _ => Err(Broken::new("wrong_type", "This field must be a list of texts.")),
+        };
+        self.checked(field, read)
+    }
+
     /// Takes what came of checking a field, and remembers the rule that it broke.
     pub fn checked<T>(&mut self, field: &'static str, checked: Result<T, Broken>) -> Option<T> {
         checked.map_or_else(|broken| self.broke(field, broken), Some)

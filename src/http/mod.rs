@@ -98,7 +98,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
         at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
-        at("/api/v1/admin/users/{id}").get(admin::users::one),
+        at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
         at("/openapi.json").get(docs::openapi),
         at("/docs").get(docs::page),
         at("/docs/{file}").get(docs::file),

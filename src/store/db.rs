@@ -31,7 +31,12 @@ pub const DEADLINE: Duration = Duration::from_secs(4);
 #[derive(Clone, Debug)]
 pub enum Db {
     Postgres(PgPool),
-    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    /// The feed has a reader of its own.
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+        feed: SqlitePool,
+    },
 }
 
 /// A transaction: dropped without [`commit`](Tx::commit), it never happened.

@@ -3,13 +3,11 @@
 //! Not one of the pool's: requests that hold all of its connections must not keep the feed waiting, since a replica
 //! that can't follow asks the database all the more.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::{ConnectOptions, PgConnection, SqlitePool};
+use sqlx::{ConnectOptions, PgConnection, PgPool, SqlitePool};
 
 use super::changes::{self, Change};
 use super::db::Db;
@@ -28,7 +26,11 @@ const BATCH: u32 = 1000;
 pub struct Feed(Line);
 
 enum Line {
-    Postgres { options: Arc<PgConnectOptions>, open: Option<Box<Open>> },
+    /// The pool is the requests', and only tells how to connect and whether to.
+    Postgres {
+        pool: PgPool,
+        open: Option<Box<Open>>,
+    },
     Sqlite(SqlitePool),
 }
 
@@ -51,12 +53,17 @@ impl Feed {
     /// Opens no connection yet.
     pub fn new(db: &Db) -> Feed {
         Feed(match db {
-            Db::Postgres(pool) => Line::Postgres { options: pool.connect_options(), open: None },
-            Db::Sqlite { readers, .. } => {
-                let own = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-                Line::Sqlite(own.connect_lazy_with((*readers.connect_options()).clone()))
-            }
+            Db::Postgres(pool) => Line::Postgres { pool: pool.clone(), open: None },
+            Db::Sqlite { feed, .. } => Line::Sqlite(feed.clone()),
         })
+    }
+
+    /// Whether the database has been closed: there will be no news any more.
+    pub fn is_closed(&self) -> bool {
+        match &self.0 {
+            Line::Postgres { pool, .. } => pool.is_closed(),
+            Line::Sqlite(file) => file.is_closed(),
+        }
     }
 
     /// Reads what came after change `seq`; with `None` no more than which is the newest.
@@ -84,9 +91,10 @@ impl Feed {
 impl Line {
     async fn read(&mut self, seq: Option<i64>) -> Result<News> {
         match self {
-            Line::Postgres { options, open } => {
+            Line::Postgres { pool, open } => {
                 if open.is_none() {
-                    *open = Some(Box::new(within(CONNECT_TIMEOUT, Open::new(options)).await?));
+                    *open =
+                        Some(Box::new(within(CONNECT_TIMEOUT, Open::new(&pool.connect_options())).await?));
                 }
                 let Some(open) = open else { unreachable!("it was just opened") };
                 let reads = &mut open.reads;

@@ -39,7 +39,8 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Db::Postgres(pool) => pool.close().await,
-            Db::Sqlite { readers, writer } => {
+            Db::Sqlite { readers, writer, feed } => {
+                feed.close().await;
                 readers.close().await;
                 writer.close().await;
             }
@@ -103,8 +104,9 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
             .max_lifetime(None)
     };
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-    let readers = pool(max_connections.min(cores))
-        .connect_lazy_with(options.clone().read_only(true).create_if_missing(false));
+    let reading = options.clone().read_only(true).create_if_missing(false);
+    let readers = pool(max_connections.min(cores)).connect_lazy_with(reading.clone());
+    let feed = pool(1).connect_lazy_with(reading);
     // SQLite ends a transaction by itself when the disk is full, and sqlx goes on to count it. A connection of which
     // it still counts one after its rollback has had its turn is replaced.
     let writer = pool(1).after_release(|connection, _| {
@@ -114,5 +116,5 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         })
     });
     let writer = writer.connect_with(options).await.with_context(cant)?;
-    Ok(Db::Sqlite { readers, writer })
+    Ok(Db::Sqlite { readers, writer, feed })
 }

@@ -16,6 +16,12 @@ pub async fn grant(tx: &mut Tx, user: UserId, role: &str) -> Result<bool> {
     Ok(tx.query(sql).bind(user).bind(role).execute().await? == 1)
 }
 
+/// Takes all roles of a user.
+pub async fn delete_all(tx: &mut Tx, user: UserId) -> Result<()> {
+    tx.query("delete from user_roles where user_id = $1").bind(user).execute().await?;
+    Ok(())
+}
+
 /// The names of all roles, in alphabetical order.
 pub async fn names(db: impl Executor<'_>) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db.query("select name from roles order by name").fetch_all().await?;

@@ -262,6 +262,18 @@ pub async fn set_password(
     Ok(tx.query(sql).bind(id).bind(version).bind(new).bind(now).execute().await? == 1)
 }
 
+/// Disables or enables the user, where there is something to set, and notes that it was changed in any case; `false` where
+/// it is gone.
+pub async fn set_disabled(
+    tx: &mut Tx,
+    id: UserId,
+    disabled: Option<bool>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let sql = "update users set disabled = coalesce($2, disabled), updated_at = $3 where id = $1";
+    Ok(tx.query(sql).bind(id).bind(disabled).bind(now).execute().await? == 1)
+}
+
 /// Deletes the user and, by cascade, all that belongs to it; `false` where its password is no longer of `version`.
 pub async fn delete(tx: &mut Tx, id: UserId, version: i64) -> Result<bool> {
     let sql = "delete from users where id = $1 and password_version = $2";

@@ -167,3 +167,92 @@ impl SessionCache {
         &self.counters[usize::from(u16::from_be_bytes([id[14], id[15]])) % COUNTERS]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::token_id;
+
+    fn user(id: UserId) -> User {
+        User {
+            id,
+            username: Some("ada".to_owned()),
+            email: None,
+            email_verified: false,
+            display_name: None,
+            disabled: false,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            last_login_at: None,
+            roles: Default::default(),
+        }
+    }
+
+    fn claims(sub: UserId, sid: SessionId, exp: i64) -> Claims {
+        let jti = token_id(DateTime::UNIX_EPOCH);
+        let claims = serde_json::json!({
+            "iss": "", "aud": "", "client_id": "", "sub": sub, "sid": sid, "gen": 1, "jti": jti, "iat": 0, "exp": exp,
+            "roles": []
+        });
+        serde_json::from_value(claims).unwrap()
+    }
+
+    #[test]
+    fn an_entry_holds_until_something_changes_or_its_time_is_over() {
+        let (cache, now) = (SessionCache::new(10), DateTime::UNIX_EPOCH);
+        let (ada, bob) = (UserId::from([1; 16]), UserId::from([2; 16]));
+        let (first, second) = (SessionId::from([3; 16]), SessionId::from([4; 16]));
+        let keep = || {
+            let found = Authenticated::new(&claims(ada, first, 60), user(ada), cache.stamps(first, ada), now);
+            cache.insert(b"token", Arc::new(found));
+        };
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        keep();
+        assert!(cache.get(b"token", now).is_some() && cache.get(b"another", now).is_none());
+        assert!(cache.get(b"token", at(59)).is_some() && cache.get(b"token", at(60)).is_none());
+        cache.forget(bob, None);
+        cache.forget(ada, Some(second));
+        assert!(cache.get(b"token", now).is_some());
+        for forget in
+            [&|| cache.forget(ada, Some(first)) as _, &|| cache.forget(ada, None), &|| cache.forget_all()]
+                as [&dyn Fn(); 3]
+        {
+            keep();
+            assert!(cache.get(b"token", now).is_some());
+            forget();
+            assert!(cache.get(b"token", now).is_none());
+        }
+    }
+
+    #[test]
+    fn what_was_read_while_something_changed_is_never_believed() {
+        let (cache, now) = (SessionCache::new(10), DateTime::UNIX_EPOCH);
+        let (ada, session) = (UserId::from([1; 16]), SessionId::from([3; 16]));
+        for change in [Some(session), None] {
+            let before = cache.stamps(session, ada);
+            // Here the database is read; the change is committed and dropped only now.
+            cache.forget(ada, change);
+            let found = Authenticated::new(&claims(ada, session, 60), user(ada), before, now);
+            cache.insert(b"token", Arc::new(found));
+            assert!(cache.get(b"token", now).is_none());
+        }
+    }
+
+    #[test]
+    fn the_use_of_a_session_is_told_once_a_minute() {
+        let cache = SessionCache::new(10);
+        let (ada, session) = (UserId::from([1; 16]), SessionId::from([3; 16]));
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let stamps = cache.stamps(session, ada);
+        cache.insert(
+            b"token",
+            Arc::new(Authenticated::new(&claims(ada, session, 600), user(ada), stamps, at(0))),
+        );
+        for (second, used) in
+            [(1, vec![]), (59, vec![]), (60, vec![session]), (61, vec![]), (200, vec![session])]
+        {
+            cache.get(b"token", at(second)).unwrap();
+            assert_eq!(cache.take_used().sessions, used, "second {second}");
+        }
+    }
+}

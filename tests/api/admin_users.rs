@@ -273,28 +273,3 @@ async fn an_id_of_no_one_or_none_at_all_is_not_found() {
         server.get(&format!("{USERS}/{id}")).bearer(&admin.access).expect_problem(404, "not_found").await;
     }
 }
-
-#[actix_web::test]
-async fn a_removed_role_is_gone_from_the_next_request_on() {
-    let server = Server::start().await;
-    let replica = server.replica(&[]).await;
-    let admin = server.admin("root").await;
-    server.get(USERS).bearer(&admin.access).expect(200).await;
-    replica.get(USERS).bearer(&admin.access).expect(200).await;
-    assert_eq!(server.sql("delete from user_roles").execute().await.unwrap(), 1);
-    for server in [&server, &replica] {
-        server.get(USERS).bearer(&admin.access).expect_problem(403, "forbidden").await;
-        let me = server.get("/api/v1/me").bearer(&admin.access).expect(200).await.json();
-        assert_eq!(me["roles"], json!([]));
-    }
-}
-
-#[actix_web::test]
-async fn a_role_given_counts_from_the_next_request_on() {
-    let server = Server::start().await;
-    let tokens = server.user("ada").await;
-    server.get(USERS).bearer(&tokens.access).expect_problem(403, "forbidden").await;
-    let sql = "insert into user_roles (user_id, role) select id, 'admin' from users";
-    server.sql(sql).execute().await.unwrap();
-    server.get(USERS).bearer(&tokens.access).expect(200).await;
-}

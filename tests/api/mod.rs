@@ -4,13 +4,18 @@
 pub mod support;
 
 mod accounts;
+mod admin_changes;
 mod admin_users;
 mod bodies;
 mod envelope;
 mod login;
 mod operations;
 mod passwords;
+mod pruning;
 mod refresh;
+mod replicas;
+mod revocations;
 mod routes;
+mod session_cache;
 mod sessions;
 mod tokens;

@@ -3,25 +3,23 @@
 use actix_web::Responder;
 use actix_web::web::{Data, Json, Path};
 
-use crate::accounts::EmailAddress;
+use crate::accounts::{self, AdminChanges, EmailAddress};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Broken, Error, Result};
 use crate::http::Admin;
 use crate::http::accounts::UserBody;
+use crate::http::body::Body;
 use crate::http::params::Params;
 use crate::store::users::{self, Filter};
 
+/// What a role's name may be.
+const ROLE_NAME: &str = "the name of a role: 1 to 32 of a-z, 0-9, _ and -";
+
 pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params) -> Result<impl Responder> {
     let text = |text: &str| (!text.contains('\0')).then(|| EmailAddress::key_of(text));
-    let role = |name: &str| {
-        let allowed =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-        let sane = (1..=32).contains(&name.len()) && name.bytes().all(allowed);
-        sane.then(|| name.to_owned())
-    };
     let filter = Filter {
         prefix: params.parsed("query", "a text without NUL", text)?,
-        role: params.parsed("role", "the name of a role: 1 to 32 of a-z, 0-9, _ and -", role)?,
+        role: params.parsed("role", ROLE_NAME, role_name)?,
         disabled: params.parsed("disabled", "true or false", |text| text.parse().ok())?,
     };
     let page = params.page()?;
@@ -33,4 +31,25 @@ pub(in crate::http) async fn one(app: Data<App>, _admin: Admin, id: Path<String>
     let id = id.parse().map_err(|_| Error::NotFound)?;
     let user = users::by_id(&app.db, id).await?.ok_or(Error::NotFound)?;
     Ok(Json(UserBody(user)))
+}
+
+pub(in crate::http) async fn update(
+    app: Data<App>,
+    _admin: Admin,
+    id: Path<String>,
+    body: Body,
+) -> Result<impl Responder> {
+    let mut fields = body.read().await?;
+    let role =
+        |name: &str| role_name(name).ok_or_else(|| Broken::new("invalid", format!("Use {ROLE_NAME}.")));
+    let changes = AdminChanges { disabled: fields.flag("disabled"), roles: fields.list("roles", role) };
+    let changes = fields.finish(Some(changes))?;
+    let id = id.parse().map_err(|_| Error::NotFound)?;
+    Ok(Json(UserBody(accounts::administer(&app, id, &changes).await?)))
+}
+
+fn role_name(name: &str) -> Option<String> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    ((1..=32).contains(&name.len()) && name.bytes().all(allowed)).then(|| name.to_owned())
 }

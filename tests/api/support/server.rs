@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use portcullis::app::App;
@@ -73,6 +73,13 @@ impl Server {
         App::start(config, self.clock.clone()).await.map(drop).map_err(|error| format!("{error:#}"))
     }
 
+    /// A second server on the same database and clock, behind a proxy.
+    pub async fn replica_behind_a_proxy(&self) -> (Server, Proxy) {
+        let (proxy, url) = Proxy::before(&self.scratch.url()).await;
+        let server = Server::on(self.scratch.clone(), &url, self.clock.clone(), &[], |_| {}).await;
+        (server, proxy)
+    }
+
     /// A second server on the same database and clock.
     pub async fn replica(&self, settings: &[&str]) -> Server {
         let url = self.scratch.url();
@@ -94,7 +101,33 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Server { app, clock, url, http, handle, scratch }
+        let server = Server { app, clock, url, http, handle, scratch };
+        server.follows().await;
+        server
+    }
+
+    /// Waits until it follows the changes of all replicas, and so answers from memory.
+    pub async fn follows(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.app.changes.are_followed() {
+            assert!(Instant::now() < deadline, "the server does not follow the changes");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until it has noticed that it does not.
+    pub async fn follows_no_more(&self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.app.changes.are_followed() {
+            assert!(Instant::now() < deadline, "the server believes that it follows the changes");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// How many changes there are.
+    pub async fn changes(&self) -> i64 {
+        let (count,): (i64,) = self.sql("select count(*) from changes").fetch_one().await.unwrap();
+        count
     }
 
     pub fn request(&self, method: &str, path: &str) -> Request {
@@ -143,6 +176,11 @@ impl Server {
 
     /// A user with the role `admin`, logged in.
     pub async fn admin(&self, username: &str) -> Tokens {
+        self.user_with(username, "admin").await
+    }
+
+    /// A user with a role, logged in.
+    pub async fn user_with(&self, username: &str, role: &str) -> Tokens {
         use portcullis::accounts::{self, Password, Registration, Username};
         let registration = Registration {
             username: Some(Username::parse(username).unwrap()),
@@ -150,7 +188,7 @@ impl Server {
             password: Password::parse(&self.app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&self.app, &registration, &["admin".to_owned()]).await.unwrap();
+        accounts::create(&self.app, &registration, &[role.to_owned()]).await.unwrap();
         self.login(username).await
     }
 

@@ -19,6 +19,8 @@
 //! this read did not see was committed after its start; so a second after that commit, this replica has either read it or
 //! believes nothing, and asks the database for each request.
 
+mod position;
+
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -28,8 +30,9 @@ use tokio::sync::{Notify, watch};
 use super::SessionCache;
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
-use crate::store::changes::{self, Change, Reason};
+use crate::store::changes::{self, Reason};
 use crate::store::{Feed, News, Tx};
+use position::{Old, Position};
 
 /// How long a replica looks away at most.
 const POLL: Duration = Duration::from_millis(250);
@@ -110,15 +113,17 @@ impl Changes {
         self.seen.subscribe()
     }
 
-    /// Follows the changes of all replicas, for ever.
+    /// Follows the changes of all replicas until the database is closed.
     pub async fn follow(&self, mut feed: Feed) {
         let mut position = Position::default();
         let mut failing = false;
-        loop {
+        while !feed.is_closed() {
             let started = Instant::now();
             match feed.read(position.seen).await {
                 Ok(news) => {
                     if std::mem::take(&mut failing) {
+                        // Nobody knows what it is that came back.
+                        self.cache.forget_all();
                         tracing::info!("the feed of changes is followed again");
                     }
                     if !self.take(&mut position, &news) {
@@ -126,6 +131,7 @@ impl Changes {
                     }
                     self.trusted_until.store(self.since_began(started + TRUST), SeqCst);
                 }
+                Err(_) if feed.is_closed() => break,
                 Err(error) if !std::mem::replace(&mut failing, true) => {
                     let cause =
                         std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -173,30 +179,5 @@ impl Drop for Forgetting<'_> {
             sessions.iter().for_each(|session| self.changes.cache.forget(*user, *session));
         }
         self.changes.wake.notify_one();
-    }
-}
-
-/// How far a follower has come: the last change that it has seen. It begins at whatever is the newest at its first read.
-#[derive(Debug, Default)]
-struct Position {
-    seen: Option<i64>,
-}
-
-/// What is no longer to be believed.
-enum Old<'a> {
-    These(&'a [Change]),
-    Everything,
-}
-
-impl Position {
-    fn advance<'a>(&mut self, news: &'a News) -> Old<'a> {
-        let News { newest, changes } = news;
-        let Some(seen) = self.seen.filter(|seen| newest >= seen) else {
-            self.seen = Some(*newest);
-            return Old::Everything;
-        };
-        let complete = changes.first().map_or(*newest == seen, |next| next.seq == seen + 1);
-        self.seen = Some(changes.last().map_or(*newest, |last| last.seq));
-        if complete { Old::These(changes) } else { Old::Everything }
     }
 }

@@ -1,0 +1,82 @@
+//! How many SQL statements a request makes: none, for a token that was seen before.
+
+#[path = "../api/support/database.rs"]
+mod database;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use portcullis::app::App;
+use portcullis::clock::Clock;
+use portcullis::{cli, http};
+use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use database::{Database, Scratch};
+
+static STATEMENTS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts what sqlx tells of each statement, but not those by which a replica follows the changes.
+struct Count;
+
+impl<S: Subscriber> Layer<S> for Count {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            let mut counted = Counted(true);
+            event.record(&mut counted);
+            STATEMENTS.fetch_add(usize::from(counted.0), SeqCst);
+        }
+    }
+}
+
+struct Counted(bool);
+
+impl Visit for Counted {
+    fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
+        let text = format!("{value:?}");
+        self.0 &= !(text.contains("newest_change") || text.contains("from changes"));
+    }
+}
+
+#[actix_web::test]
+async fn the_second_request_with_a_token_makes_none() {
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Count)).unwrap();
+    for database in [Database::Sqlite, Database::Postgres] {
+        let scratch = Scratch::new(database).await;
+        let url = format!("--database-url={}", scratch.url());
+        let arguments =
+            ["portcullis", &url, "--bcrypt-cost=4", "--secret-key=test-key-not-secret-0123456789ab"];
+        let config = cli::config_from(arguments, []).expect("sound settings");
+        let app = Arc::new(App::start(config, Clock::system()).await.unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let service = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let server = http::serve(app.clone(), listener, |_| {}).unwrap();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        while !app.changes.are_followed() {
+            tokio::task::yield_now().await;
+        }
+
+        let client = reqwest::Client::new();
+        let account = json!({ "username": "ada", "password": "tidal-lantern-mosaic-42" });
+        let register = client.post(format!("{service}/register")).json(&account).send().await.unwrap();
+        assert_eq!(register.status(), 201);
+        let login = client.post(format!("{service}/login")).json(&account).send().await.unwrap();
+        let token = login.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+        let made_by_asking = async || {
+            let before = STATEMENTS.load(SeqCst);
+            let me = client.get(format!("{service}/me")).bearer_auth(&token).send().await.unwrap();
+            assert_eq!(me.status(), 200);
+            STATEMENTS.load(SeqCst) - before
+        };
+        // Session and user in one; and the note that the token arrived.
+        assert_eq!(made_by_asking().await, 2, "{database:?}");
+        for _ in 0..20 {
+            assert_eq!(made_by_asking().await, 0, "{database:?}");
+        }
+        handle.stop(false).await;
+    }
+}
