@@ -8,6 +8,7 @@ mod admin_changes;
 mod admin_users;
 mod bodies;
 mod envelope;
+mod feed;
 mod login;
 mod operations;
 mod passwords;

@@ -158,6 +158,18 @@ fn handlers_and_commands_write_through_a_room() {
     }));
 }
 
+/// They have to be the last thing before a commit, and what is cached has to be dropped after it.
+#[test]
+fn changes_are_noted_in_one_place() {
+    let elsewhere = |source: &&Source| source.module != ["tokens", "changes"] && source.room() != "store";
+    none(Source::all().iter().filter(elsewhere).flat_map(|source| {
+        let notes = |named: &Named| named.names == ["crate", "store", "changes", "insert"];
+        let rule = "`changes::insert` here; `tokens::Changes::commit` does it";
+        let found = source.named().into_iter().filter(notes);
+        found.map(|named| source.breach(named.line, rule)).collect::<Vec<_>>()
+    }));
+}
+
 #[test]
 fn what_the_store_keeps_is_never_serialised() {
     none(Source::all().iter().filter(|source| source.room() == "store").flat_map(|source| {
