@@ -2,33 +2,30 @@
 //!
 //! A hash costs a core for a fifth of a second, on purpose. Were it run on the threads that serve requests, or in a
 //! pool that they share, a handful of logins would stop everything else. So there are as many threads as cores, at
-//! lowered priority, and a bounded queue before them: full, or waited in too long, is [`Error::Overloaded`]. Work
-//! whose client has gone is dropped unhashed.
+//! lowered priority, and a queue before them that is bounded by the time it takes: who would wait too long is
+//! [`Error::Overloaded`] at once. Waiting hashes are computed four at a time (`bcrypt_lanes`). Work whose client has gone is
+//! dropped unhashed.
 //!
-//! This room knows how a password is hashed (`scheme`) and when; what a good password is, is the accounts' matter.
+//! This room knows how a password is hashed (`scheme`) and when (`queue`); what a good password is, is the accounts'
+//! matter.
 
+mod queue;
 mod scheme;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::anyhow;
+use bcrypt_lanes::Cost;
 use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
-use scheme::Stored;
-
-/// How many may wait for a thread.
-const QUEUE_PLACES: usize = 128;
-
-/// How long one may wait for its hash, the hashing included.
-const PATIENCE: Duration = Duration::from_secs(10);
+use queue::{Bcrypt, PATIENCE, Queue, Work};
+use scheme::{Salted, Stored};
 
 /// A password's stored hash, in the form that its scheme defines.
 #[derive(Clone, PartialEq, Eq, sqlx::Type)]
@@ -63,59 +60,46 @@ struct Handle {
     queue: Arc<Queue>,
     /// What a password is compared with when there is no user: a hash of the present cost that nothing matches.
     dummy: Stored,
-    cost: u32,
+    cost: Cost,
 }
-
-struct Queue {
-    jobs: Mutex<Jobs>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Jobs {
-    waiting: VecDeque<Job>,
-    closed: bool,
-}
-
-type Job = Box<dyn FnOnce() + Send>;
 
 impl Hasher {
-    /// Starts a thread a core, hashing at bcrypt `cost`. The threads yield to those that serve requests by `niceness`
-    /// (Linux), of which 10 was measured to cost logins nothing while a core is free, and requests nothing while none is.
+    /// Starts a thread a core, hashing at bcrypt `cost`, 4 to 31. The threads yield to those that serve requests by
+    /// `niceness` (Linux), of which 10 was measured to cost logins nothing while a core is free, and requests nothing while
+    /// none is.
     pub fn start(cost: u32, niceness: i32) -> io::Result<Hasher> {
-        let queue = Arc::new(Queue { jobs: Mutex::default(), arrived: Condvar::new() });
-        let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
-        for n in 0..threads {
-            let queue = queue.clone();
-            thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work(niceness))?;
-        }
+        let cost = Cost::new(cost).ok_or_else(|| io::Error::other("bcrypt's cost is 4 to 31"))?;
+        let queue = Queue::start(cost, niceness)?;
         Ok(Hasher(Arc::new(Handle { queue, dummy: Stored::unmatchable(cost), cost })))
     }
 
     /// Hashes a password for keeping.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash> {
-        let cost = self.0.cost;
-        let password = normalised(password);
-        self.run(move || PasswordHash(scheme::hash(&password, cost).to_string())).await
+        let salted = Salted::new(&normalised(password));
+        let hash = self.bcrypt(&salted, self.0.cost).await?;
+        Ok(PasswordHash(salted.stored(self.0.cost, &hash).to_string()))
     }
 
     /// Checks a password against a stored hash. `None` takes the same time as any wrong password, and is
     /// [`Verdict::Wrong`]; only a hash that is costlier than a new one would be takes longer.
     pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict> {
-        let stored = match hash {
+        let stored: Stored = match hash {
             Some(PasswordHash(text)) => {
                 text.parse().map_err(|()| anyhow!("a stored password hash is malformed"))?
             }
             None => self.0.dummy.clone(),
         };
-        let password = normalised(password);
-        let cost = self.0.cost;
+        let (password, cost) = (normalised(password), self.0.cost);
+        if stored.cost() == cost {
+            let hash = self.bcrypt(&stored.salted(&password), cost).await?;
+            return Ok(if stored.is(&password, &hash) { Verdict::Right } else { Verdict::Wrong });
+        }
+        // Of another cost than the others that wait; and it takes as long as they do only in one go.
         self.run(move || match stored.verify(&password) {
             false => {
                 scheme::spend_rest(&password, stored.cost(), cost);
                 Verdict::Wrong
             }
-            true if stored.cost() == cost => Verdict::Right,
             true => Verdict::RightButOutdated,
         })
         .await
@@ -124,13 +108,27 @@ impl Hasher {
     /// Other work on a password that takes a while.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.0.queue.push(Box::new(move || {
-            if !answer.is_closed() {
+        let work = move |in_time: bool| {
+            if in_time && !answer.is_closed() {
                 let _ = answer.send(work());
             }
-        }))?;
+        };
+        self.wait(Work::Other(Box::new(work)), answered).await
+    }
+
+    async fn bcrypt(&self, salted: &Salted, cost: Cost) -> Result<[u8; 24]> {
+        let (answer, answered) = oneshot::channel();
+        let (key, salt) = (salted.key.clone(), salted.salt);
+        self.wait(Work::Bcrypt(Bcrypt { cost, salt, key, answer }), answered).await
+    }
+
+    async fn wait<T>(&self, work: Work, answered: oneshot::Receiver<T>) -> Result<T> {
+        let pushed = Instant::now();
+        self.0.queue.push(work)?;
         match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(done)) => Ok(done),
+            // Dropped by a thread that found it too late, a moment before the timeout did.
+            Ok(Err(_)) if pushed.elapsed() >= PATIENCE => Err(Error::Overloaded),
             Ok(Err(_)) => Err(anyhow!("a hashing thread panicked").into()),
             Err(_) => Err(Error::Overloaded),
         }
@@ -139,105 +137,112 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher").field("cost", &self.0.cost).finish_non_exhaustive()
+        f.debug_struct("Hasher").field("cost", &self.0.cost.get()).finish_non_exhaustive()
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.queue.lock().closed = true;
-        self.queue.arrived.notify_all();
-    }
-}
-
-impl Queue {
-    /// No job runs under the lock, so a panic can't have left the queue half changed.
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, job: Job) -> Result<()> {
-        let mut jobs = self.lock();
-        if jobs.waiting.len() >= QUEUE_PLACES {
-            return Err(Error::Overloaded);
-        }
-        jobs.waiting.push_back(job);
-        drop(jobs);
-        self.arrived.notify_one();
-        Ok(())
-    }
-
-    fn work(&self, niceness: i32) {
-        // On Linux a thread has a niceness of its own; elsewhere it is the process's, and is left alone.
-        #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::process::nice(niceness) {
-            tracing::warn!(%error, "can't lower the priority of a hashing thread; logins will slow other requests");
-        }
-        while let Some(job) = self.next() {
-            // The job's panic is its client's 500, not the end of the thread.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-        }
-    }
-
-    /// The next job; `None` once the hasher is gone.
-    fn next(&self) -> Option<Job> {
-        let mut jobs = self.lock();
-        loop {
-            if let Some(job) = jobs.waiting.pop_front() {
-                return Some(job);
-            }
-            if jobs.closed {
-                return None;
-            }
-            jobs = self.arrived.wait(jobs).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.queue.close();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
+    use std::time::Duration;
+
+    use tokio::task::JoinSet;
+
     use super::*;
 
     #[tokio::test]
     async fn verifies_what_it_hashed_and_tells_outdated_costs() {
         let (four, five) = (Hasher::start(4, 0).unwrap(), Hasher::start(5, 0).unwrap());
-        let hash = four.hash("correct horse").await.unwrap();
-        assert_eq!(four.verify("correct horse", Some(&hash)).await.unwrap(), Verdict::Right);
-        assert_eq!(four.verify("wrong horse", Some(&hash)).await.unwrap(), Verdict::Wrong);
-        assert_eq!(five.verify("correct horse", Some(&hash)).await.unwrap(), Verdict::RightButOutdated);
+        for password in ["correct horse", "a\0a", &"long ".repeat(30)] {
+            let hash = four.hash(password).await.unwrap();
+            assert_eq!(four.verify(password, Some(&hash)).await.unwrap(), Verdict::Right);
+            assert_eq!(four.verify("wrong horse", Some(&hash)).await.unwrap(), Verdict::Wrong);
+            assert_eq!(five.verify(password, Some(&hash)).await.unwrap(), Verdict::RightButOutdated);
+            assert_eq!(five.verify("wrong horse", Some(&hash)).await.unwrap(), Verdict::Wrong);
+        }
         assert_eq!(four.verify("correct horse", None).await.unwrap(), Verdict::Wrong);
     }
 
+    /// Whoever is hashed beside whom.
     #[tokio::test]
-    async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
-        let hasher = Hasher::start(4, 0).unwrap();
-        let threads = thread::available_parallelism().unwrap().get();
-        let (open, gate) = std::sync::mpsc::channel::<()>();
+    async fn many_at_once_are_told_apart() {
+        let (four, five) = (Hasher::start(4, 0).unwrap(), Hasher::start(5, 0).unwrap());
+        let mut all = JoinSet::new();
+        for n in 0..60 {
+            let (four, five) = (four.clone(), five.clone());
+            all.spawn(async move {
+                let password = format!("password {n}");
+                let hash = if n % 3 == 0 { five.hash(&password).await } else { four.hash(&password).await };
+                let hash = hash.unwrap();
+                let right = four.verify(&password, Some(&hash)).await.unwrap();
+                assert_eq!(right == Verdict::RightButOutdated, n % 3 == 0);
+                assert_ne!(right, Verdict::Wrong);
+                let other = format!("password {}", n + 1);
+                assert_eq!(four.verify(&other, Some(&hash)).await.unwrap(), Verdict::Wrong);
+            });
+        }
+        all.join_all().await;
+    }
+
+    /// Keeps all threads busy until the sender is dropped.
+    async fn busy(hasher: &Hasher) -> (Sender<()>, JoinSet<Result<()>>) {
+        let (open, gate) = channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
         let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
-        let mut blocked = tokio::task::JoinSet::new();
+        let mut blocked = JoinSet::new();
+        let threads = thread::available_parallelism().unwrap().get();
         for _ in 0..threads {
             let (hasher, gate, started) = (hasher.clone(), gate.clone(), started.clone());
-            blocked.spawn(async move {
-                let waits = move || {
-                    started.send(()).unwrap();
-                    gate.lock().unwrap().recv().unwrap_err();
-                };
-                hasher.run(waits).await
-            });
+            let waits = move || {
+                started.send(()).unwrap();
+                gate.lock().unwrap().recv().unwrap_err();
+            };
+            blocked.spawn(async move { hasher.run(waits).await });
         }
         for _ in 0..threads {
             starts.recv().await.unwrap();
         }
-        let waiting: Vec<_> = (0..QUEUE_PLACES).map(|_| hasher.0.queue.push(Box::new(|| {}))).collect();
-        assert!(waiting.iter().all(Result::is_ok));
+        (open, blocked)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
+        // Of a cost so high that 64 would take longer than anyone waits.
+        let hasher = Hasher::start(16, 0).unwrap();
+        let (open, blocked) = busy(&hasher).await;
+        let nothing = || Work::Other(Box::new(|_| {}));
+        let mut waiting = 0;
+        while hasher.0.queue.push(nothing()).is_ok() {
+            waiting += 1;
+        }
+        assert_eq!(waiting, 64);
+        let asked = Instant::now();
         assert!(matches!(hasher.hash("x").await, Err(Error::Overloaded)));
+        assert!(asked.elapsed() < Duration::from_secs(1));
 
         drop(open);
-        while let Some(done) = blocked.join_next().await {
-            done.unwrap().unwrap();
-        }
+        blocked.join_all().await.into_iter().for_each(Result::unwrap);
         assert!(matches!(hasher.run(|| panic!("on purpose")).await, Err::<(), _>(Error::Internal(_))));
         assert_eq!(hasher.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn quick_hashes_may_wait_in_greater_number() {
+        let hasher = Hasher::start(4, 0).unwrap();
+        let (open, blocked) = busy(&hasher).await;
+        for _ in 0..1000 {
+            hasher.0.queue.push(Work::Other(Box::new(|_| {}))).unwrap();
+        }
+        drop(open);
+        blocked.join_all().await.into_iter().for_each(Result::unwrap);
+        hasher.hash("x").await.unwrap();
     }
 }

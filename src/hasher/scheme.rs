@@ -16,12 +16,16 @@ use std::str::FromStr;
 use aws_lc_rs::hmac;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bcrypt::HashParts;
+use bcrypt_lanes::Cost;
 use zeroize::Zeroizing;
 
 use crate::secret;
 
 /// The bytes that bcrypt can take whole, its terminating NUL not counted.
 const BCRYPT_MAX_BYTES: usize = 71;
+
+/// The bytes of bcrypt's result that its text has; the last one is left out, as everywhere.
+const HASH_BYTES: usize = 23;
 
 /// The costs that can be set. A stored hash of another cost is not ours, and might keep a thread for hours.
 const COSTS: RangeInclusive<u32> = 4..=16;
@@ -35,25 +39,48 @@ pub struct Stored {
 
 #[derive(Clone, Debug)]
 struct Parts {
-    cost: u32,
+    cost: Cost,
     salt: [u8; 16],
     /// Salt and hash in bcrypt's base64, 22 and 31 characters.
     text: String,
 }
 
-/// Hashes under a random salt.
-pub fn hash(password: &str, cost: u32) -> Stored {
-    let salt = secret::random();
-    let prehashed = needs_prehash(password);
-    Stored { parts: compute(password, cost, salt, prehashed), prehashed }
+/// A password as bcrypt takes it: the bytes of its key, before the terminating NUL, and a salt.
+pub struct Salted {
+    pub key: Zeroizing<Vec<u8>>,
+    pub salt: [u8; 16],
+    prehashed: bool,
 }
 
-/// Spends the time by which checking a hash of cost `spent` is faster than one of `cost`: each cost takes twice the
-/// time of the one before, so those from `spent` to below `cost` make up the difference. Who has an older, cheaper
-/// hash would otherwise be told from who has none.
-pub fn spend_rest(password: &str, spent: u32, cost: u32) {
-    for rest in spent..cost {
-        std::hint::black_box(compute(password, rest, [0; 16], false));
+impl Salted {
+    /// Under a random salt.
+    pub fn new(password: &str) -> Salted {
+        Salted::with(password, secret::random(), needs_prehash(password))
+    }
+
+    fn with(password: &str, salt: [u8; 16], prehashed: bool) -> Salted {
+        let key = if prehashed {
+            let key = bcrypt::BASE_64.encode(salt);
+            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), password.as_bytes());
+            BASE64_STANDARD.encode(tag.as_ref()).into_bytes()
+        } else {
+            password.as_bytes().to_vec()
+        };
+        Salted { key: Zeroizing::new(key), salt, prehashed }
+    }
+
+    /// What is kept of `hash`, which bcrypt made of this.
+    pub fn stored(&self, cost: Cost, hash: &[u8; 24]) -> Stored {
+        Stored {
+            parts: Parts { cost, salt: self.salt, text: text(self.salt, hash) },
+            prehashed: self.prehashed,
+        }
+    }
+
+    /// By itself, with the `bcrypt` crate.
+    fn bcrypt(&self, cost: Cost) -> String {
+        let parts = bcrypt::hash_with_salt(&*self.key, cost.get(), self.salt);
+        text_of(&parts.expect("the cost is within bcrypt's bounds"))
     }
 }
 
@@ -61,46 +88,57 @@ fn needs_prehash(password: &str) -> bool {
     password.len() > BCRYPT_MAX_BYTES || password.contains('\0')
 }
 
-fn compute(password: &str, cost: u32, salt: [u8; 16], prehashed: bool) -> Parts {
-    let parts = if prehashed {
-        let key = bcrypt::BASE_64.encode(salt);
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), password.as_bytes());
-        let digest = Zeroizing::new(BASE64_STANDARD.encode(tag.as_ref()));
-        bcrypt::hash_with_salt(digest.as_bytes(), cost, salt)
-    } else {
-        bcrypt::hash_with_salt(password, cost, salt)
-    };
-    Parts::from(parts.expect("the cost is within bcrypt's bounds"))
+fn text(salt: [u8; 16], hash: &[u8]) -> String {
+    format!("{}{}", bcrypt::BASE_64.encode(salt), bcrypt::BASE_64.encode(&hash[..HASH_BYTES]))
 }
 
-impl From<HashParts> for Parts {
-    fn from(parts: HashParts) -> Parts {
-        let text = parts.to_string().split_off("$2b$12$".len());
-        Parts { cost: parts.get_cost(), salt: parts.get_salt_raw(), text }
+fn text_of(parts: &HashParts) -> String {
+    parts.to_string().split_off("$2b$12$".len())
+}
+
+/// Spends the time by which checking a hash of cost `spent` is faster than one of `cost`: each cost takes twice the
+/// time of the one before, so those from `spent` to below `cost` make up the difference. Who has an older, cheaper
+/// hash would otherwise be told from who has none.
+pub fn spend_rest(password: &str, spent: Cost, cost: Cost) {
+    let salted = Salted::with(password, [0; 16], false);
+    for rest in (spent.get()..cost.get()).filter_map(Cost::new) {
+        std::hint::black_box(salted.bcrypt(rest));
     }
 }
 
 impl Stored {
     /// A hash of this cost that no password matches, and that takes as long to compare as any.
-    pub fn unmatchable(cost: u32) -> Stored {
-        let salt: [u8; 16] = secret::random();
-        let text =
-            format!("{}{}", bcrypt::BASE_64.encode(salt), bcrypt::BASE_64.encode(secret::random::<23>()));
+    pub fn unmatchable(cost: Cost) -> Stored {
+        let salt = secret::random();
+        let text = text(salt, &secret::random::<HASH_BYTES>());
         Stored { parts: Parts { cost, salt, text }, prehashed: false }
     }
 
     /// bcrypt's cost: the work doubles with each step.
-    pub fn cost(&self) -> u32 {
+    pub fn cost(&self) -> Cost {
         self.parts.cost
     }
 
-    /// Whether this is `password`'s hash. Takes the same time for any answer.
+    /// What bcrypt has to be made of, to see whether this is `password`'s hash.
+    pub fn salted(&self, password: &str) -> Salted {
+        Salted::with(password, self.parts.salt, self.prehashed)
+    }
+
+    /// Whether this is `password`'s hash, of which bcrypt made `hash`. Takes the same time for any answer.
+    pub fn is(&self, password: &str, hash: &[u8; 24]) -> bool {
+        self.has(password, &text(self.parts.salt, hash))
+    }
+
+    /// Whether this is `password`'s hash, bcrypt included.
     pub fn verify(&self, password: &str) -> bool {
+        self.has(password, &self.salted(password).bcrypt(self.parts.cost))
+    }
+
+    fn has(&self, password: &str, text: &str) -> bool {
         // A plain hash was made of a password that bcrypt takes whole: no other one can be it, though bcrypt,
-        // cutting it or repeating it, might say so. It computes all the same, for the time it takes.
+        // cutting it or repeating it, might say so. It was computed all the same, for the time it takes.
         let possible = self.prehashed || !needs_prehash(password);
-        let computed = compute(password, self.parts.cost, self.parts.salt, self.prehashed);
-        secret::equal(computed.text.as_bytes(), self.parts.text.as_bytes()) && possible
+        secret::equal(text.as_bytes(), self.parts.text.as_bytes()) && possible
     }
 }
 
@@ -109,9 +147,9 @@ impl fmt::Display for Stored {
         let Parts { cost, text, .. } = &self.parts;
         if self.prehashed {
             let (salt, hash) = text.split_at(22);
-            write!(f, "$bcrypt-sha256$v=2,t=2b,r={cost}${salt}${hash}")
+            write!(f, "$bcrypt-sha256$v=2,t=2b,r={}${salt}${hash}", cost.get())
         } else {
-            write!(f, "$2b${cost:02}${text}")
+            write!(f, "$2b${:02}${text}", cost.get())
         }
     }
 }
@@ -120,9 +158,11 @@ impl FromStr for Stored {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Stored, ()> {
-        let parse = |plain: &str| {
+        let parse = |plain: &str| -> Result<Parts, ()> {
             let parts = plain.parse::<HashParts>().ok().filter(|parts| COSTS.contains(&parts.get_cost()));
-            parts.map(Parts::from).ok_or(())
+            let parts = parts.ok_or(())?;
+            let cost = Cost::new(parts.get_cost()).ok_or(())?;
+            Ok(Parts { cost, salt: parts.get_salt_raw(), text: text_of(&parts) })
         };
         match text.strip_prefix("$bcrypt-sha256$v=2,t=2b,r=") {
             Some(rest) => {
@@ -138,7 +178,21 @@ impl FromStr for Stored {
 
 #[cfg(test)]
 mod tests {
+    use bcrypt_lanes::Lane;
+
     use super::*;
+
+    fn hash(password: &str, cost: u32) -> Stored {
+        let (salted, cost) = (Salted::new(password), Cost::new(cost).unwrap());
+        let lane = Lane { password: &salted.key, salt: salted.salt };
+        salted.stored(cost, &bcrypt_lanes::hash(cost, &[lane])[0])
+    }
+
+    fn is(stored: &Stored, password: &str) -> bool {
+        let salted = stored.salted(password);
+        let lane = Lane { password: &salted.key, salt: salted.salt };
+        stored.is(password, &bcrypt_lanes::hash(stored.cost(), &[lane])[0])
+    }
 
     /// Made with passlib 1.7.4: `bcrypt.using(rounds=4)` and `bcrypt_sha256.using(rounds=4)`.
     const PASSLIB: [(&str, &str); 4] = [
@@ -158,7 +212,8 @@ mod tests {
     fn agrees_with_passlib() {
         for (password, stored) in PASSLIB {
             let parsed: Stored = stored.parse().unwrap();
-            assert!(parsed.verify(password), "{stored}");
+            assert!(parsed.verify(password) && is(&parsed, password), "{stored}");
+            assert!(!is(&parsed, &password[1..]));
             assert!(!parsed.verify(&password[1..]), "{stored}");
             assert_eq!(parsed.to_string(), stored);
         }
@@ -178,8 +233,8 @@ mod tests {
             ("é".repeat(36).as_str(), "é".repeat(37).as_str()),
         ] {
             let stored: Stored = hash(password, 4).to_string().parse().unwrap();
-            assert!(stored.verify(password), "{password:?}");
-            assert!(!stored.verify(other), "{password:?} and {other:?}");
+            assert!(stored.verify(password) && is(&stored, password), "{password:?}");
+            assert!(!stored.verify(other) && !is(&stored, other), "{password:?} and {other:?}");
         }
     }
 

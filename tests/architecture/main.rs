@@ -23,8 +23,9 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // An id and a hash are columns, wherever they are defined.
     ("sqlx", &["store", "id: Type", "hasher: Type"]),
     ("jsonwebtoken", &["tokens"]),
-    ("bcrypt", &["hasher"]),
-    ("rustix", &["hasher"]),
+    ("bcrypt", &["hasher/scheme"]),
+    ("bcrypt_lanes", &["hasher"]),
+    ("rustix", &["hasher/queue"]),
     ("quick_cache", &["tokens/session_cache"]),
     ("zxcvbn", &["accounts"]),
     ("email_address", &["accounts"]),
