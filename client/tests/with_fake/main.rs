@@ -1,0 +1,10 @@
+//! The client against a Portcullis that does what a test tells it to.
+
+mod fake;
+mod following;
+mod keys;
+mod login;
+mod secrets;
+mod signer;
+mod silence;
+mod tokens;
