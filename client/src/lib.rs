@@ -21,6 +21,8 @@
 //! # }
 //! ```
 //!
+//! The feature `actix` adds extractors for actix-web, in a module of that name.
+//!
 //! # The map
 //!
 //! | file | holds |
@@ -30,14 +32,19 @@
 //! | `keyring`, `keys` | the public keys; when they are fetched |
 //! | `revoked`, `feed` | what is revoked; how that is learned |
 //! | `login`, `api`, `backoff` | speaking with Portcullis |
-//! | `error` | why a token is refused, in HTTP's terms |
+//! | `error`, `problem`, `bearer` | what an HTTP answer and request look like, for `actix` |
 //! | `settings`, `health`, `clock` | what one is told, tells, and goes by |
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "actix")]
+pub mod actix;
+
 mod access_token;
 mod api;
 mod backoff;
+#[cfg(feature = "actix")]
+mod bearer;
 mod claims;
 mod clock;
 mod error;
@@ -46,6 +53,8 @@ mod health;
 mod keyring;
 mod keys;
 mod login;
+#[cfg(feature = "actix")]
+mod problem;
 mod revoked;
 mod settings;
 mod verifier;

@@ -1,5 +1,6 @@
 //! The client against a Portcullis that does what a test tells it to.
 
+mod extractor;
 mod fake;
 mod following;
 mod keys;
