@@ -21,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! The feature `actix` adds extractors for actix-web, in a module of that name.
+//! The feature `actix` adds extractors for actix-web, in a module of that name, and `tower` a layer for axum and others.
 //!
 //! # The map
 //!
@@ -32,18 +32,20 @@
 //! | `keyring`, `keys` | the public keys; when they are fetched |
 //! | `revoked`, `feed` | what is revoked; how that is learned |
 //! | `login`, `api`, `backoff` | speaking with Portcullis |
-//! | `error`, `problem`, `bearer` | what an HTTP answer and request look like, for `actix` |
+//! | `error`, `problem`, `bearer` | what an HTTP answer and request look like, for `actix` and `tower` |
 //! | `settings`, `health`, `clock` | what one is told, tells, and goes by |
 
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "actix")]
 pub mod actix;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 mod access_token;
 mod api;
 mod backoff;
-#[cfg(feature = "actix")]
+#[cfg(any(feature = "actix", feature = "tower"))]
 mod bearer;
 mod claims;
 mod clock;
@@ -53,7 +55,7 @@ mod health;
 mod keyring;
 mod keys;
 mod login;
-#[cfg(feature = "actix")]
+#[cfg(any(feature = "actix", feature = "tower"))]
 mod problem;
 mod revoked;
 mod settings;

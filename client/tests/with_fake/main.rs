@@ -4,6 +4,7 @@ mod extractor;
 mod fake;
 mod following;
 mod keys;
+mod layer;
 mod login;
 mod secrets;
 mod signer;
