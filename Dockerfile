@@ -8,6 +8,7 @@ WORKDIR /build
 # The dependencies in a layer of their own, rebuilt only when the manifests change: the real manifests over empty sources.
 COPY Cargo.toml Cargo.lock ./
 COPY bcrypt-lanes bcrypt-lanes
+COPY client client
 RUN mkdir src \
     && echo 'fn main() {}' > build.rs \
     && echo 'fn main() {}' > src/main.rs \
