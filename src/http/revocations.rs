@@ -159,12 +159,13 @@ impl Follower {
     }
 
     async fn read(&mut self) -> Result<Answer> {
-        let changes = changes::after(&self.app.db, self.since, BATCH).await?;
+        // In this order: all up to the newest are among what is read after it, if that is not cut off.
+        let newest = changes::newest(&self.app.db).await?;
+        let changes = changes::revocations_after(&self.app.db, self.since, BATCH).await?;
         self.since = match changes.last() {
-            Some(last) => last.seq,
-            None => self.since.min(changes::newest(&self.app.db).await?),
+            Some(last) if changes.len() == BATCH as usize => last.seq,
+            last => last.map_or(newest, |last| last.seq.max(newest)),
         };
-        let items = changes.into_iter().filter(Change::revokes).map(Item::from).collect();
-        Ok(Answer { items, next: self.since })
+        Ok(Answer { items: changes.into_iter().map(Item::from).collect(), next: self.since })
     }
 }

@@ -16,7 +16,7 @@ pub enum Reason {
     PasswordChanged,
     UserDisabled,
     UserDeleted,
-    /// Another name, other roles: the user's tokens stay good, but what is known of the user is old.
+    /// Another name, other roles: the user's tokens stay good, but what is known of the user is old. No revocation.
     UserUpdated,
 }
 
@@ -45,13 +45,6 @@ pub struct Change {
     pub user_id: UserId,
     /// `None`: all of the user's sessions.
     pub session_id: Option<SessionId>,
-}
-
-impl Change {
-    /// Whether tokens became worthless by it.
-    pub fn revokes(&self) -> bool {
-        self.reason != Reason::UserUpdated.as_str()
-    }
 }
 
 /// Adds a change for each of these sessions, of which `None` means all of the user's, and wakes who follows on
@@ -97,6 +90,13 @@ pub async fn newest(db: impl Executor<'_>) -> Result<i64> {
 /// The changes after `seq`, in their order, `limit` at most.
 pub async fn after(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<Vec<Change>> {
     let sql = "select seq, at, reason, user_id, session_id from changes where seq > $1 order by seq limit $2";
+    db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await
+}
+
+/// As [`after`], but only those by which tokens became worthless.
+pub async fn revocations_after(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<Vec<Change>> {
+    let sql = "select seq, at, reason, user_id, session_id from changes \
+               where seq > $1 and reason <> 'user_updated' order by seq limit $2";
     db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await
 }
 

@@ -108,6 +108,23 @@ async fn a_long_list_comes_in_parts_and_without_a_gap() {
     assert_eq!(seen, (1..=1250).collect::<Vec<_>>());
 }
 
+/// Names that change do not thin out an answer, nor do they hide what came after them.
+#[actix_web::test]
+async fn an_answer_that_is_not_full_is_the_end() {
+    let server = Server::start().await;
+    let watcher = server.user_with("orders", "introspect").await;
+    let (now, user) = (server.clock.now(), UserId::new(server.clock.now()));
+    for _ in 0..4 {
+        let tx = server.app.db.begin().await.unwrap();
+        let effects: Vec<_> = (0..300).map(|_| Effect::on_user(Reason::UserUpdated, user)).collect();
+        server.app.changes.commit(tx, &effects, now).await.unwrap();
+        add(&server, 1).await;
+    }
+    let answer = ask(&server, &watcher, "since=0").await;
+    assert_eq!((answer["items"].as_array().unwrap().len(), &answer["next"]), (4, &json!(1204)));
+    assert_eq!(ask(&server, &watcher, "since=1204").await, json!({ "items": [], "next": 1204 }));
+}
+
 #[actix_web::test]
 async fn a_held_request_is_answered_when_something_happens_on_any_replica() {
     let server = Server::start().await;
