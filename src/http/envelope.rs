@@ -30,8 +30,8 @@ impl LoggedUser {
     }
 }
 
-/// The outermost middleware.
-pub(super) async fn wrap(
+/// The outermost middleware. Public for who measures what it costs.
+pub async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {

@@ -71,6 +71,7 @@ use crate::error::Error;
 
 pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
 pub use docs::OPENAPI;
+pub use envelope::wrap as envelope;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);

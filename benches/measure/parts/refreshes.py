@@ -1,0 +1,27 @@
+"""Refreshes a second, against one `update … returning` after the other through the same pool."""
+
+from ..bench import Bench
+from ..load import CONNECTIONS
+from ..rounds import interleave, median, ratios
+from ..rows import Row
+
+
+def measure(bench: Bench) -> list[Row]:
+    rows = []
+    for kind, name in (("sqlite", "SQLite"), ("postgres", "Postgres")):
+        database, tokens = bench.database(kind), bench.refresh_tokens(kind)
+        seconds = bench.seconds(4)
+        with bench.service(database) as service:
+            bench.load.refreshes(service, tokens, 1)
+            measured = interleave(
+                bench.rounds(3),
+                refreshes=lambda: bench.load.refreshes(service, tokens, seconds)["per_second"],
+                updates=lambda: bench.program(
+                    "updates", "--database-url", database, "--tasks", CONNECTIONS, "--seconds", seconds
+                )["per_second"],
+            )
+        rounds = ratios(measured["refreshes"], measured["updates"])
+        what = f"refreshes, to one `update … returning` each through the same pool, {name}"
+        absolute = f"{median(measured['refreshes']):,.0f} to {median(measured['updates']):,.0f} a second"
+        rows.append(Row("refreshes", what, median(rounds), absolute, ">=", 0.60, rounds=rounds))
+    return rows
