@@ -34,6 +34,7 @@ def wrk(server: Server, path: str, seconds: int, *, token: str = "", tokens: Pat
         raise RuntimeError(f"requests to {path} were not answered: {told}; the server said {server.log.read_text()[-500:]}")
     told["per_second"] = told["requests"] / told["seconds"]
     told["busy"] = spent / told["seconds"]
+    told["per_cpu_second"] = told["requests"] / max(spent, 0.01)
     return told
 
 

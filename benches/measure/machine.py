@@ -12,9 +12,9 @@ if len(_cores) < 2:
 SERVER_CORE, LOAD_CORE = _cores[:2]
 
 
-def on(core: int, *command: object) -> list[str]:
-    """The command, held to a core."""
-    return ["taskset", "-c", str(core), *map(str, command)]
+def on(cores: int | str, *command: object) -> list[str]:
+    """The command, held to a core, or to several with commas between."""
+    return ["taskset", "-c", str(cores), *map(str, command)]
 
 
 def describe() -> str:

@@ -10,21 +10,26 @@ from pathlib import Path
 from . import machine
 
 
+# Under callgrind, a start takes some seconds.
+_PATIENCE = 60
+
+
 class Server:
     """Runs for the length of a `with`."""
 
-    def __init__(self, command: list, *, env: dict, cwd: Path, port: int, ready: str, patience: float = 30):
+    def __init__(self, command: list, *, env: dict, cwd: Path, port: int, ready: str,
+                 cores: tuple[int, ...] = (machine.SERVER_CORE,), keep_log: bool = True):
         self.port, self.address, self.ready = port, f"127.0.0.1:{port}", ready
-        self.log = cwd / f"server-{port}.log"
+        self.log = cwd / f"server-{port}.log" if keep_log else Path(os.devnull)
         started = time.perf_counter()
         with self.log.open("wb") as log:
             # A session of its own, so that a server of several processes can be ended as one.
             self.process = subprocess.Popen(
-                machine.on(machine.SERVER_CORE, *command),
+                machine.on(",".join(map(str, cores)), *command),
                 env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
         try:
-            self._await(started + patience)
+            self._await(started + _PATIENCE)
         except BaseException:
             self.stop(signal.SIGKILL)
             raise

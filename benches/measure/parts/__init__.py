@@ -3,18 +3,15 @@
 from . import instructions, logins, me, memory, one_login, peers, refreshes, size, start, tokens, under_logins
 
 PARTS = {
-    "size": size.measure,
-    "start": start.measure,
     "me": me.measure,
     "instructions": instructions.measure,
     "tokens": tokens.measure,
-    "memory": memory.measure,
     "under-logins": under_logins.measure,
-    "one-login": one_login.measure,
     "logins": logins.measure,
+    "one-login": one_login.measure,
     "refreshes": refreshes.measure,
+    "memory": memory.measure,
+    "start": start.measure,
+    "size": size.measure,
     "peers": peers.measure,
 }
-
-# Which need a Postgres.
-NEED_POSTGRES = {"start", "refreshes"}
