@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 import traceback
@@ -25,6 +26,9 @@ def main() -> int:
         docs.write(found)
         return 0
 
+    # So that what was started is stopped, however this ends.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     os.sched_setaffinity(0, {machine.LOAD_CORE})
     rows, peers, failed = [], [], []
     started = time.monotonic()

@@ -19,6 +19,7 @@ def write(results_path: Path) -> None:
     for marker, content in {
         "machine": f"Measured on: {told['machine']}; {told['at'][:10]}; {told['minutes']:.0f} minutes.",
         "table": report.markdown(rows),
+        "plot": "![Each row against its target, and the peers beside each other](performance.svg)",
         "peers": report.peers_markdown(peers),
     }.items():
         between = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.S)

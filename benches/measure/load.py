@@ -14,7 +14,7 @@ PASSWORD = "tidal-lantern-mosaic-42"
 
 
 def _run(*command: object) -> dict:
-    done = subprocess.run(machine.on(machine.LOAD_CORE, *command), capture_output=True, text=True)
+    done = subprocess.run(machine.on(machine.LOAD_CORE, *command), capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise RuntimeError(f"{Path(str(command[0])).name} failed: {done.stderr[-2000:]}{done.stdout[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])

@@ -20,7 +20,12 @@ def measure(bench: Bench) -> list[Row]:
         bare = running.enter_context(bench.bare(length, middleware=False))
 
         # The same request to all of them, token included: reading it is no work of the service's own.
-        servers = {"service": (service, ROUTE), "wrapped": (wrapped, "/bare"), "bare": (bare, "/bare"), "logging": (logging, ROUTE)}
+        servers = {
+            "service": (service, ROUTE),
+            "wrapped": (wrapped, "/bare"),
+            "bare": (bare, "/bare"),
+            "logging": (logging, ROUTE),
+        }
         busy, by_cpu = {name: [] for name in servers}, {name: [] for name in servers}
 
         def side(name: str):
@@ -42,7 +47,8 @@ def measure(bench: Bench) -> list[Row]:
     for name, shares in busy.items():
         # What the others leave of a core is no one's throughput; told, since it can flatter the slower side.
         if median(shares) < 0.9:
-            bench.say(f"me: {name} had only {median(shares):.0%} of its core to do; what asked it, or a neighbour, was the limit")
+            limit = "what asked it, or a neighbour, was the limit"
+            bench.say(f"me: {name} took only {median(shares):.0%} of its core; {limit}")
     to_wrapped = ratios(measured["service"], measured["wrapped"])
     to_bare = ratios(measured["service"], measured["bare"])
     by_time = ratios(by_cpu["service"], by_cpu["wrapped"])
@@ -50,7 +56,7 @@ def measure(bench: Bench) -> list[Row]:
     return [
         Row("me", "`GET /api/v1/me`, token cached, to a bare route with the same middleware", median(to_wrapped),
             f"{rate['service']:,.0f} to {rate['wrapped']:,.0f} a second", ">=", 0.85, rounds=to_wrapped),
-        Row("me", "the same, to a bare route with none", median(to_bare),
+        Row("me", "the same, to a bare route with no middleware", median(to_bare),
             f"{rate['service']:,.0f} to {rate['bare']:,.0f} a second", ">=", 0.70, rounds=to_bare),
         Row("me", "the first again, by requests in a second of the server's processor time", median(by_time),
             f"{median(by_cpu['service']):,.0f} to {median(by_cpu['wrapped']):,.0f}", rounds=by_time),
