@@ -28,12 +28,14 @@ class Bench:
             prefix="portcullis-bench.", dir=memory if os.access(memory, os.W_OK) else out
         )
         self.work = Path(self._folder.name)
+        self._disk = tempfile.TemporaryDirectory(prefix="disk.", dir=out)
         self._postgres = None
 
     def close(self) -> None:
         if self._postgres:
             self._fresh_database("drop", self._postgres)
         self._folder.cleanup()
+        self._disk.cleanup()
 
     def say(self, text: str) -> None:
         print(f"bench: {text}", file=sys.stderr, flush=True)
@@ -100,8 +102,15 @@ class Bench:
         self._fill(self._postgres, self.sessions // 10, "postgres")
         return self._postgres
 
+    @cached_property
+    def disk(self) -> str:
+        """SQLite where it usually is."""
+        database = f"sqlite://{self._disk.name}/bench.db"
+        self._fill(database, self.sessions // 10, "disk")
+        return database
+
     def database(self, kind: str) -> str:
-        return {"sqlite": lambda: self.sqlite, "postgres": lambda: self.postgres}[kind]()
+        return {"sqlite": lambda: self.sqlite, "postgres": lambda: self.postgres, "disk": lambda: self.disk}[kind]()
 
     def access_tokens(self, kind: str = "sqlite") -> Path:
         self.database(kind)
