@@ -8,6 +8,7 @@ WORKDIR /build
 # The dependencies in a layer of their own, rebuilt only when the manifests change: the real manifests over empty sources.
 COPY Cargo.toml Cargo.lock ./
 COPY bcrypt-lanes bcrypt-lanes
+COPY benches benches
 COPY client client
 RUN mkdir src \
     && echo 'fn main() {}' > build.rs \

@@ -1,11 +1,8 @@
 //! `/openapi.json`, and `/docs`: a page to try the API from, all of it in the binary.
 
-use std::sync::{Arc, LazyLock};
-
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::Path;
 use actix_web::{HttpResponse, Responder};
-use utoipa_swagger_ui::Config;
 
 use crate::error::{Error, Result};
 
@@ -13,17 +10,27 @@ use crate::error::{Error, Result};
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 const PAGE: &str = include_str!("docs/page.html");
-const SCRIPT: &str = include_str!("docs/try.js");
 
 /// The page's own files and nothing else; the interface sets styles on elements, and draws images from `data:`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// What the page asks for; the rest of the interface's distribution stays unserved.
-const ASSETS: [&str; 3] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"];
-
-static SWAGGER_UI: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+/// What the page asks for: name, type, bytes.
+const FILES: [(&str, &str, &[u8]); 4] = [
+    ("try.js", "text/javascript; charset=utf-8", include_bytes!("docs/try.js")),
+    (
+        "swagger-ui.css",
+        "text/css; charset=utf-8",
+        include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css")),
+    ),
+    (
+        "swagger-ui-bundle.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js")),
+    ),
+    ("favicon-32x32.png", "image/png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-32x32.png"))),
+];
 
 pub(super) async fn openapi() -> impl Responder {
     HttpResponse::Ok()
@@ -40,13 +47,9 @@ pub(super) async fn page() -> impl Responder {
 }
 
 pub(super) async fn file(name: Path<String>) -> Result<impl Responder> {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "public, max-age=3600"));
-    if *name == "try.js" {
-        return Ok(response.insert_header((CONTENT_TYPE, "text/javascript; charset=utf-8")).body(SCRIPT));
-    }
-    let asset = ASSETS.into_iter().find(|asset| **asset == **name).ok_or(Error::NotFound)?;
-    let served = utoipa_swagger_ui::serve(asset, SWAGGER_UI.clone());
-    let file = served.map_err(|error| Error::Internal(anyhow::anyhow!("{error}")))?.ok_or(Error::NotFound)?;
-    Ok(response.insert_header((CONTENT_TYPE, file.content_type)).body(file.bytes.into_owned()))
+    let (_, media_type, bytes) = FILES.into_iter().find(|file| file.0 == *name).ok_or(Error::NotFound)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, media_type))
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .body(bytes))
 }

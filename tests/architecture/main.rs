@@ -19,7 +19,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_cors", &["http"]),
     ("futures_util", &["http"]),
     ("percent_encoding", &["http"]),
-    ("utoipa_swagger_ui", &["http"]),
     // An id and a hash are columns, wherever they are defined.
     ("sqlx", &["store", "id: Type", "hasher: Type"]),
     ("jsonwebtoken", &["tokens"]),
