@@ -1,4 +1,4 @@
-//! Random bytes, digests, keyed MACs, encryption at rest, constant-time equality.
+//! Random bytes, keyed MACs, encryption at rest, constant-time equality.
 //!
 //! Everything secret in the service derives from one [`SecretKey`]. Each use takes a key of its own, derived for
 //! its [`Purpose`], so that what one use reveals says nothing about another. The primitives are aws-lc-rs's.
@@ -7,7 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::{digest, hkdf, hmac, rand};
+use aws_lc_rs::{hkdf, hmac, rand};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use zeroize::Zeroizing;
 
@@ -132,13 +132,6 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("the system's random generator works");
     bytes
-}
-
-/// SHA-256 (FIPS 180-4).
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut sum = [0; 32];
-    sum.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    sum
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths alone.

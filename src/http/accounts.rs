@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{ContentType, LOCATION};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -55,7 +55,8 @@ pub(super) async fn register(request: HttpRequest, app: Data<App>, body: Body) -
 }
 
 pub(super) async fn me(user: CurrentUser) -> HttpResponse {
-    HttpResponse::Ok().json(UserBody(&*user))
+    let body = user.rendered(|user| serde_json::to_vec(&UserBody(user)).unwrap_or_default());
+    HttpResponse::Ok().content_type(ContentType::json()).body(body.to_vec())
 }
 
 pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {

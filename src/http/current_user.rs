@@ -30,6 +30,11 @@ impl CurrentUser {
     pub fn session(&self) -> SessionId {
         self.0.session
     }
+
+    /// The user in a form that is written once, not for every request. There is room for one form.
+    pub(super) fn rendered(&self, render: impl FnOnce(&User) -> Vec<u8>) -> &[u8] {
+        self.0.rendered(render)
+    }
 }
 
 impl Deref for CurrentUser {
