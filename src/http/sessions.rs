@@ -1,5 +1,7 @@
 //! `/api/v1/login`, `/api/v1/refresh`, `/api/v1/logout` and `/api/v1/me/sessions`.
 
+use std::sync::Arc;
+
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use chrono::{DateTime, Utc};
@@ -27,7 +29,7 @@ pub(super) struct TokenBody {
     expires_in: i64,
     refresh_token: String,
     refresh_expires_in: i64,
-    user: UserBody<User>,
+    user: UserBody<Arc<User>>,
 }
 
 impl From<TokenResponse> for TokenBody {

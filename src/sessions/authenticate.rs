@@ -15,7 +15,7 @@ const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Who a token speaks for, where this replica has met it before and knows of all that has changed since: without a
 /// word to the database. `None` says nothing about the token; [`authenticate`] does.
 pub fn known(app: &App, token: &[u8]) -> Option<Arc<Authenticated>> {
-    app.changes.are_followed().then(|| app.changes.cache().get(token, app.clock.now())).flatten()
+    app.changes.known()?.get(token, app.clock.now())
 }
 
 /// Checks a token, that its session lives, and that its user exists and is not disabled. Asks the database once, and
@@ -43,7 +43,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> 
             Ok(()) => {}
         }
     }
-    let found = Arc::new(Authenticated::new(&claims, user, stamps, now));
+    let found = Arc::new(Authenticated::new(&claims, Arc::new(user), stamps, now));
     app.changes.cache().insert(token.as_bytes(), found.clone());
     Ok(found)
 }

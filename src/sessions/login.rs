@@ -1,5 +1,7 @@
 //! Logging in.
 
+use std::sync::Arc;
+
 use super::{Client, TokenResponse, issue};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -64,7 +66,7 @@ pub async fn login(
     tx.commit().await?;
     // What other sessions of this user are answered from has an older `last_login_at`.
     app.changes.cache().forget(user.id, None);
-    issue(app, user, &session, session.generation, now)
+    issue(app, Arc::new(user), &session, session.generation, now)
 }
 
 async fn find(app: &App, identifier: &Identifier) -> Result<Option<Credentials>> {

@@ -40,6 +40,7 @@ mod login;
 mod refresh;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
@@ -73,13 +74,13 @@ pub struct TokenResponse {
     pub expires_in: i64,
     pub refresh_token: String,
     pub refresh_expires_in: i64,
-    pub user: User,
+    pub user: Arc<User>,
 }
 
 /// Issues the tokens of one generation of a session.
 fn issue(
     app: &App,
-    user: User,
+    user: Arc<User>,
     session: &Session,
     generation: i64,
     now: DateTime<Utc>,

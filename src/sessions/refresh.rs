@@ -1,14 +1,16 @@
 //! Replacing a refresh token by its successor. The reasoning is in the [room's own words](super).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{GRACE, TokenResponse, issue};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
 use crate::store::sessions::{self, Session};
-use crate::store::users;
+use crate::store::users::{self, User};
 use crate::tokens::Effect;
 
 /// Answers a refresh token with its successor and a new access token.
@@ -20,9 +22,21 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
         Some(rotated) => rotated,
         None => replaced_before(app, id, generation, now, expires_at).await?,
     };
-    let user = users::by_id(&app.db, session.user_id).await?;
-    let user = user.filter(|user| !user.disabled).ok_or(Error::InvalidRefreshToken)?;
-    issue(app, user, &session, generation + 1, now)
+    let user = user(app, session.user_id).await?.filter(|user| !user.disabled);
+    issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)
+}
+
+/// The user, from memory where that is known to be true.
+async fn user(app: &App, id: UserId) -> Result<Option<Arc<User>>> {
+    if let Some(user) = app.changes.known().and_then(|known| known.user(id)) {
+        return Ok(Some(user));
+    }
+    let stamps = app.changes.cache().user_stamps(id);
+    let user = users::by_id(&app.db, id).await?.map(Arc::new);
+    if let Some(user) = &user {
+        app.changes.cache().insert_user(user.clone(), stamps);
+    }
+    Ok(user)
 }
 
 /// The session of a token that is no longer the present one, if it may still be used; if not, the session ends.

@@ -87,13 +87,43 @@ pub async fn newest(db: impl Executor<'_>) -> Result<i64> {
     Ok(seq)
 }
 
-/// The changes after `seq`, in their order, `limit` at most.
-pub async fn after(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<Vec<Change>> {
-    let sql = "select seq, at, reason, user_id, session_id from changes where seq > $1 order by seq limit $2";
-    db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await
+/// What a reader of the changes finds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct News {
+    /// The newest change there is.
+    pub newest: i64,
+    /// The next ones in their order; not all up to the newest where these are many.
+    pub changes: Vec<Change>,
 }
 
-/// As [`after`], but only those by which tokens became worthless.
+/// The newest change, and beside it one of those that are asked for, if there are any.
+#[derive(sqlx::FromRow)]
+struct NewsRow {
+    newest: i64,
+    seq: Option<i64>,
+    at: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    user_id: Option<UserId>,
+    session_id: Option<SessionId>,
+}
+
+impl NewsRow {
+    fn change(self) -> Option<Change> {
+        let NewsRow { seq, at, reason, user_id, session_id, .. } = self;
+        Some(Change { seq: seq?, at: at?, reason: reason?, user_id: user_id?, session_id })
+    }
+}
+
+/// The changes after `seq`, `limit` at most, and which is the newest; as of one moment.
+pub async fn news(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
+    let sql = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id \
+               from newest_change n left join changes c on c.seq > $1 order by c.seq limit $2";
+    let rows: Vec<NewsRow> = db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await?;
+    let newest = rows.first().map_or(0, |row| row.newest);
+    Ok(News { newest, changes: rows.into_iter().filter_map(NewsRow::change).collect() })
+}
+
+/// The changes after `seq` by which tokens became worthless, in their order, `limit` at most.
 pub async fn revocations_after(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<Vec<Change>> {
     let sql = "select seq, at, reason, user_id, session_id from changes \
                where seq > $1 and reason <> 'user_updated' order by seq limit $2";

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool, SqlitePool};
 
-use super::changes::{self, Change};
+use super::changes::{self, News};
 use super::db::Db;
 use crate::error::{Error, Result};
 
@@ -36,17 +36,8 @@ enum Line {
 
 struct Open {
     reads: PgConnection,
-    /// Apart, since it only ever waits.
-    wakes: PgListener,
-}
-
-/// What a read found.
-#[derive(Debug, PartialEq, Eq)]
-pub struct News {
-    /// The newest change there is.
-    pub newest: i64,
-    /// The next ones in their order; not all up to the newest where these are many.
-    pub changes: Vec<Change>,
+    /// Apart, since it only ever waits; connected after the first read, which is urgent.
+    wakes: Option<PgListener>,
 }
 
 impl Feed {
@@ -68,7 +59,8 @@ impl Feed {
 
     /// Reads what came after change `seq`; with `None` no more than which is the newest.
     pub async fn read(&mut self, seq: Option<i64>) -> Result<News> {
-        let news = self.0.read(seq).await;
+        // After the last that there can be, nothing comes.
+        let news = self.0.read(seq.unwrap_or(i64::MAX)).await;
         if let (Err(_), Line::Postgres { open, .. }) = (&news, &mut self.0) {
             *open = None;
         }
@@ -79,9 +71,10 @@ impl Feed {
     /// a reason to read sooner; on SQLite it never does.
     pub async fn woken(&mut self) {
         if let Line::Postgres { open: Some(open), .. } = &mut self.0
-            && open.wakes.recv().await.is_ok()
+            && let Some(wakes) = &mut open.wakes
+            && wakes.recv().await.is_ok()
         {
-            while open.wakes.next_buffered().is_some() {}
+            while wakes.next_buffered().is_some() {}
             return;
         }
         std::future::pending().await
@@ -89,50 +82,37 @@ impl Feed {
 }
 
 impl Line {
-    async fn read(&mut self, seq: Option<i64>) -> Result<News> {
+    async fn read(&mut self, seq: i64) -> Result<News> {
         match self {
             Line::Postgres { pool, open } => {
-                if open.is_none() {
-                    *open =
-                        Some(Box::new(within(CONNECT_TIMEOUT, Open::new(&pool.connect_options())).await?));
-                }
-                let Some(open) = open else { unreachable!("it was just opened") };
-                let reads = &mut open.reads;
-                let read = async {
-                    let newest = changes::newest(&mut *reads).await?;
-                    let changes = match seq.filter(|seq| *seq < newest) {
-                        Some(seq) => changes::after(reads, seq, BATCH).await?,
-                        None => Vec::new(),
-                    };
-                    Ok(News { newest, changes })
+                let options = pool.connect_options();
+                let open = match open {
+                    Some(open) => {
+                        if open.wakes.is_none() {
+                            open.wakes = Some(within(CONNECT_TIMEOUT, listen(&options)).await?);
+                        }
+                        open
+                    }
+                    None => {
+                        let connect = async { Ok(options.connect().await?) };
+                        let reads = within(CONNECT_TIMEOUT, connect).await?;
+                        open.insert(Box::new(Open { reads, wakes: None }))
+                    }
                 };
-                within(READ_TIMEOUT, read).await
+                within(READ_TIMEOUT, changes::news(&mut open.reads, seq, BATCH)).await
             }
-            Line::Sqlite(file) => {
-                let read = async {
-                    let newest = changes::newest(&*file).await?;
-                    let changes = match seq.filter(|seq| *seq < newest) {
-                        Some(seq) => changes::after(&*file, seq, BATCH).await?,
-                        None => Vec::new(),
-                    };
-                    Ok(News { newest, changes })
-                };
-                within(READ_TIMEOUT, read).await
-            }
+            Line::Sqlite(file) => within(READ_TIMEOUT, changes::news(&*file, seq, BATCH)).await,
         }
     }
 }
 
-impl Open {
-    async fn new(options: &PgConnectOptions) -> Result<Open> {
-        let reads = options.connect().await?;
-        let one = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let mut wakes = PgListener::connect_with(&one.connect_lazy_with(options.clone())).await?;
-        let channel = "select left('portcullis_' || current_schema(), 63)";
-        let channel: String = sqlx::query_scalar(channel).fetch_one(&mut wakes).await?;
-        wakes.listen(&channel).await?;
-        Ok(Open { reads, wakes })
-    }
+async fn listen(options: &PgConnectOptions) -> Result<PgListener> {
+    let one = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let mut wakes = PgListener::connect_with(&one.connect_lazy_with(options.clone())).await?;
+    let channel = "select left('portcullis_' || current_schema(), 63)";
+    let channel: String = sqlx::query_scalar(channel).fetch_one(&mut wakes).await?;
+    wakes.listen(&channel).await?;
+    Ok(wakes)
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -17,4 +17,4 @@ pub mod signing_keys;
 pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
-pub use feed::{Feed, News};
+pub use feed::Feed;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, anyhow};
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm as Jws, DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm as Jws, DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 
+use super::access_token::TYPE;
 use crate::clock::Clock;
 use crate::config::{Algorithm, Config};
 use crate::secret::{self, Purpose, SealingKey, SecretKey};
@@ -26,10 +28,19 @@ pub struct Keyring {
 
 /// One key. Its algorithm is the only one that a token naming it may be signed with.
 pub(super) struct Key {
-    pub(super) kid: String,
+    kid: String,
     pub(super) algorithm: Jws,
-    pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
+    signer: Signer,
+    /// The header of every token that it signs, as it is written: base64url of its JSON.
+    pub(super) header: String,
+}
+
+/// The private half, ready for use. jsonwebtoken would read and check it anew for every token, which costs as much as most
+/// of the signing.
+enum Signer {
+    Es256(EcdsaKeyPair),
+    Hs256(Box<hmac::Key>),
 }
 
 impl Keyring {
@@ -43,7 +54,7 @@ impl Keyring {
         // Chosen once for the process; a second choice of the same is refused, which changes nothing.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let (key, public) = match (config.jwt_algorithm, &config.jwt_secret) {
-            (Algorithm::Hs256, Some(jwt_secret)) => (Key::from_secret(jwt_secret), None),
+            (Algorithm::Hs256, Some(jwt_secret)) => (Key::from_secret(jwt_secret)?, None),
             (Algorithm::Hs256, None) => return Err(anyhow!("JWT_ALGORITHM=HS256 needs JWT_SECRET")),
             (Algorithm::Es256, _) => {
                 let sealing = secret.sealing(Purpose::SigningKey);
@@ -109,23 +120,35 @@ impl Key {
         let private =
             private.with_context(|| format!("the signing key {} can't be decrypted", stored.kid))?;
         let jwk: Jwk = serde_json::from_value(stored.jwk.clone())?;
-        Ok(Key {
-            kid: stored.kid.clone(),
-            algorithm: Jws::ES256,
-            encoding: EncodingKey::from_ec_der(&private),
-            decoding: DecodingKey::from_jwk(&jwk)?,
-        })
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private);
+        let pair = pair.map_err(|error| anyhow!("the signing key {} is not one: {error}", stored.kid))?;
+        Key::new(stored.kid.clone(), Jws::ES256, DecodingKey::from_jwk(&jwk)?, Signer::Es256(pair))
     }
 
     /// The key id is derived, so that replicas agree and another secret has another one; it tells no more of the
     /// secret than a token's signature does.
-    fn from_secret(secret: &SecretKey) -> Key {
+    fn from_secret(secret: &SecretKey) -> anyhow::Result<Key> {
         let id = secret.mac(Purpose::KeyId).sign(b"");
-        Key {
-            kid: secret::base64url(&id[..16]),
-            algorithm: Jws::HS256,
-            encoding: EncodingKey::from_secret(secret.expose()),
-            decoding: DecodingKey::from_secret(secret.expose()),
+        let signer = Signer::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.expose())));
+        Key::new(secret::base64url(&id[..16]), Jws::HS256, DecodingKey::from_secret(secret.expose()), signer)
+    }
+
+    fn new(kid: String, algorithm: Jws, decoding: DecodingKey, signer: Signer) -> anyhow::Result<Key> {
+        let mut header = Header::new(algorithm);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(kid.clone());
+        let header = secret::base64url(&serde_json::to_vec(&header)?);
+        Ok(Key { kid, algorithm, decoding, signer, header })
+    }
+
+    /// The signature of `message` (RFC 7518 sections 3.2 and 3.4).
+    pub(super) fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+        match &self.signer {
+            Signer::Es256(pair) => {
+                let signature = pair.sign(&SystemRandom::new(), message);
+                Ok(signature.map_err(|_| anyhow!("signing failed"))?.as_ref().to_vec())
+            }
+            Signer::Hs256(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
         }
     }
 }

@@ -9,9 +9,11 @@ mod changes;
 mod keyring;
 mod refresh_token;
 mod session_cache;
+mod stamps;
 
 pub use access_token::{Claims, Grant};
 pub use changes::{Changes, Effect};
 pub use keyring::Keyring;
 pub use refresh_token::RefreshTokens;
-pub use session_cache::{Authenticated, SessionCache, Stamps, Used};
+pub use session_cache::{Authenticated, SessionCache, Used};
+pub use stamps::{Stamps, UserStamps};

@@ -1,5 +1,5 @@
 //! Tokens that were seen before: from the exact token to the user it speaks for, without SQL and without a signature
-//! check.
+//! check. And the users themselves, for whoever knows one's id by other means.
 //!
 //! # When an entry holds
 //!
@@ -16,24 +16,29 @@
 //! The key is the exact token: one that differs in a single bit is another. (Its SHA-256 would do, too, and was measured at a
 //! third of all the instructions of a request where the processor has none for it.)
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use quick_cache::sync::Cache;
 
 use super::Claims;
+use super::stamps::{Counters, Stamps, UserStamps};
 use crate::id::{SessionId, UserId};
 use crate::store::users::User;
 
-/// Counters; a power of two.
-const COUNTERS: usize = 1 << 14;
+/// A user as the database had it, and the user's counters as they were before it was asked.
+#[derive(Clone)]
+struct Known {
+    user: Arc<User>,
+    stamps: UserStamps,
+}
 
 /// Who a token speaks for.
 #[derive(Debug)]
 pub struct Authenticated {
     /// As the database has it: roles and names are the present ones, whatever the token says.
-    pub user: User,
+    pub user: Arc<User>,
     pub session: SessionId,
     /// When the token expires, in seconds since the epoch.
     expires_at: i64,
@@ -45,7 +50,7 @@ pub struct Authenticated {
 
 impl Authenticated {
     /// `stamps` are those from before `user` was read.
-    pub fn new(claims: &Claims, user: User, stamps: Stamps, now: DateTime<Utc>) -> Authenticated {
+    pub fn new(claims: &Claims, user: Arc<User>, stamps: Stamps, now: DateTime<Utc>) -> Authenticated {
         let noted_in = AtomicI64::new(minute(now));
         let (session, expires_at) = (claims.sid, claims.exp);
         Authenticated { user, session, expires_at, stamps, noted_in, rendered: OnceLock::new() }
@@ -66,21 +71,12 @@ fn minute(now: DateTime<Utc>) -> i64 {
     now.timestamp() / 60
 }
 
-/// The counters of a session and its user at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamps {
-    all: u32,
-    session: u32,
-    user: u32,
-}
-
 /// The cache.
 pub struct SessionCache {
     /// `None` where none is wanted.
     entries: Option<Cache<Box<[u8]>, Arc<Authenticated>>>,
-    counters: Box<[AtomicU32]>,
-    /// Raised to forget everything.
-    all: AtomicU32,
+    users: Option<Cache<UserId, Known>>,
+    counters: Counters,
     used: Mutex<Used>,
 }
 
@@ -93,12 +89,12 @@ pub struct Used {
 }
 
 impl SessionCache {
-    /// Keeps `entries` tokens at most.
+    /// Keeps `entries` tokens at most, and as many users.
     pub fn new(entries: usize) -> SessionCache {
         SessionCache {
             entries: (entries > 0).then(|| Cache::new(entries)),
-            counters: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
-            all: AtomicU32::new(0),
+            users: (entries > 0).then(|| Cache::new(entries)),
+            counters: Counters::new(),
             used: Mutex::default(),
         }
     }
@@ -131,33 +127,46 @@ impl SessionCache {
 
     /// To be taken before session and user are read.
     pub fn stamps(&self, session: SessionId, user: UserId) -> Stamps {
-        Stamps {
-            all: self.all.load(SeqCst),
-            session: self.counter(session.as_bytes()).load(SeqCst),
-            user: self.counter(user.as_bytes()).load(SeqCst),
-        }
+        self.counters.of_session(session, user)
+    }
+
+    /// To be taken before the user is read.
+    pub fn user_stamps(&self, user: UserId) -> UserStamps {
+        self.counters.of_user(user)
     }
 
     /// Keeps what was found out about a token.
     pub fn insert(&self, token: &[u8], found: Arc<Authenticated>) {
+        self.insert_user(found.user.clone(), found.stamps.user);
         if let Some(entries) = &self.entries {
             entries.insert(token.into(), found);
+        }
+    }
+
+    /// The user with this id, if known and unchanged since.
+    pub fn user(&self, id: UserId) -> Option<Arc<User>> {
+        let known = self.users.as_ref()?.get(&id)?;
+        (known.stamps == self.user_stamps(id)).then_some(known.user)
+    }
+
+    /// Keeps a user. `stamps` are those from before it was read.
+    pub fn insert_user(&self, user: Arc<User>, stamps: UserStamps) {
+        if let Some(users) = &self.users {
+            users.insert(user.id, Known { user, stamps });
         }
     }
 
     /// Drops what is known of a session, or with `None` of all of the user's. To be done after the change has been
     /// committed: who reads the database from here on sees it.
     pub fn forget(&self, user: UserId, session: Option<SessionId>) {
-        let id = session.as_ref().map_or(user.as_bytes(), SessionId::as_bytes);
-        self.counter(id).fetch_add(1, SeqCst);
+        self.counters.raise(session.as_ref().map_or(user.as_bytes(), SessionId::as_bytes));
     }
 
     /// Drops everything.
     pub fn forget_all(&self) {
-        self.all.fetch_add(1, SeqCst);
-        if let Some(entries) = &self.entries {
-            entries.clear();
-        }
+        self.counters.raise_all();
+        self.entries.as_ref().inspect(|entries| entries.clear());
+        self.users.as_ref().inspect(|users| users.clear());
     }
 
     /// How many tokens it knows.
@@ -168,11 +177,6 @@ impl SessionCache {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// An id's last bits are random.
-    fn counter(&self, id: &[u8; 16]) -> &AtomicU32 {
-        &self.counters[usize::from(u16::from_be_bytes([id[14], id[15]])) % COUNTERS]
-    }
 }
 
 #[cfg(test)]
@@ -180,8 +184,8 @@ mod tests {
     use super::*;
     use crate::id::token_id;
 
-    fn user(id: UserId) -> User {
-        User {
+    fn user(id: UserId) -> Arc<User> {
+        Arc::new(User {
             id,
             username: Some("ada".to_owned()),
             email: None,
@@ -192,7 +196,7 @@ mod tests {
             updated_at: DateTime::UNIX_EPOCH,
             last_login_at: None,
             roles: Default::default(),
-        }
+        })
     }
 
     fn claims(sub: UserId, sid: SessionId, exp: i64) -> Claims {
@@ -214,7 +218,9 @@ mod tests {
             cache.insert(b"token", Arc::new(found));
         };
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        assert!(cache.user(ada).is_none());
         keep();
+        assert!(cache.user(ada).is_some() && cache.user(bob).is_none());
         assert!(cache.get(b"token", now).is_some() && cache.get(b"another", now).is_none());
         assert!(cache.get(b"token", at(59)).is_some() && cache.get(b"token", at(60)).is_none());
         cache.forget(bob, None);
@@ -229,6 +235,12 @@ mod tests {
             forget();
             assert!(cache.get(b"token", now).is_none());
         }
+        assert!(cache.user(ada).is_none());
+        cache.insert_user(user(ada), cache.user_stamps(ada));
+        cache.forget(ada, Some(first));
+        assert!(cache.user(ada).is_some());
+        cache.forget(ada, None);
+        assert!(cache.user(ada).is_none());
     }
 
     #[test]

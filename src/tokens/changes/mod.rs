@@ -30,8 +30,8 @@ use tokio::sync::{Notify, watch};
 use super::SessionCache;
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
-use crate::store::changes::{self, Reason};
-use crate::store::{Feed, News, Tx};
+use crate::store::changes::{self, News, Reason};
+use crate::store::{Feed, Tx};
 use position::{Old, Position};
 
 /// How long a replica looks away at most.
@@ -88,9 +88,14 @@ impl Changes {
         }
     }
 
-    /// What is known of tokens; to be believed only while changes [are followed](Self::are_followed).
+    /// Where what is found out is kept.
     pub fn cache(&self) -> &SessionCache {
         &self.cache
+    }
+
+    /// What is known, while it can be believed.
+    pub fn known(&self) -> Option<&SessionCache> {
+        self.are_followed().then_some(&self.cache)
     }
 
     /// Ends a transaction that has effects: notes them in it, commits, and drops what is cached of whom they concern. If

@@ -1,7 +1,6 @@
 //! How far a follower of the changes has come, and what news means for what it has cached.
 
-use crate::store::News;
-use crate::store::changes::Change;
+use crate::store::changes::{Change, News};
 
 /// The last change that was seen. It begins at whatever is the newest at the first read.
 #[derive(Debug, Default)]
