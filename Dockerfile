@@ -5,7 +5,8 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 FROM ${RUST_IMAGE} AS builder
 WORKDIR /build
 
-# The dependencies in a layer of their own, rebuilt only when the manifests change: the real manifests over empty sources.
+# The dependencies in a layer of their own, rebuilt only when the manifests or the other crates of the workspace change: the
+# real manifests over empty sources.
 COPY Cargo.toml Cargo.lock ./
 COPY bcrypt-lanes bcrypt-lanes
 COPY benches benches

@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
-//! | [`background`] | what is done beside the requests: following changes, pruning |
+//! | [`background`] | what is done beside the requests: following changes, noting uses, pruning |
 //! | [`accounts`] | who someone is: register, profile, password, delete |
 //! | [`sessions`] | being logged in: login, refresh, end |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |

@@ -1,3 +1,6 @@
+-- An older version that still runs must not add one between what is read and what is altered here.
+lock table changes in access exclusive mode;
+
 -- The newest change. Who adds changes raises seq first, and so holds this row until its commit: the order of seq is
 -- the order of commits, without a gap, and who has read change n can't have missed one before it.
 create table newest_change (

@@ -36,7 +36,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "URL", default_value = "sqlite://data/portcullis.db", value_parser = database_url)]
     pub database_url: DatabaseUrl,
 
-    /// Connections to the database at most.
+    /// Connections to the database at most; and two more on Postgres, to follow changes.
     #[arg(long, global = true, value_name = "NUMBER", default_value = "10", value_parser = connections)]
     pub database_max_connections: u32,
 
@@ -69,8 +69,8 @@ pub struct Config {
     #[arg(long, global = true, value_name = "DURATION", default_value = "90d", value_parser = session_ttl)]
     pub session_max_age: Duration,
 
-    /// Access tokens kept in memory at most, so that a request with one of them asks neither the database nor for its
-    /// signature; about 1 KiB each. 0 keeps none.
+    /// Access tokens, and users, kept in memory at most, so that a request with one of them asks neither the database nor
+    /// for its signature; up to 2 KiB each. 0 keeps none.
     #[arg(long, global = true, value_name = "NUMBER", default_value = "100000", value_parser = cache_size)]
     pub session_cache_size: usize,
 

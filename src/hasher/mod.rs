@@ -216,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_overloaded_at_once_and_a_panic_costs_only_its_own_job() {
         // Of a cost so high that 64 would take longer than anyone waits.
-        let hasher = Hasher::start(16, 0).unwrap();
+        let hasher = Hasher::start(20, 0).unwrap();
         let (open, blocked) = busy(&hasher).await;
         let nothing = || Work::Other(Box::new(|_| {}));
         let mut waiting = 0;

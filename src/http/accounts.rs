@@ -54,9 +54,9 @@ pub(super) async fn register(request: HttpRequest, app: Data<App>, body: Body) -
     Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody(user)))
 }
 
-pub(super) async fn me(user: CurrentUser) -> HttpResponse {
-    let body = user.rendered(|user| serde_json::to_vec(&UserBody(user)).unwrap_or_default());
-    HttpResponse::Ok().content_type(ContentType::json()).body(body.to_vec())
+pub(super) async fn me(user: CurrentUser) -> Result<HttpResponse> {
+    let body = user.rendered(|user| serde_json::to_vec(&UserBody(user))).map_err(anyhow::Error::from)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body.to_vec()))
 }
 
 pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {

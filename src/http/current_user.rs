@@ -32,7 +32,7 @@ impl CurrentUser {
     }
 
     /// The user in a form that is written once, not for every request. There is room for one form.
-    pub(super) fn rendered(&self, render: impl FnOnce(&User) -> Vec<u8>) -> &[u8] {
+    pub(super) fn rendered<E>(&self, render: impl FnOnce(&User) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
         self.0.rendered(render)
     }
 }

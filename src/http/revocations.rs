@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, HeaderName};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -18,7 +19,7 @@ use super::params::Params;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
-use crate::store::changes::{self, Change};
+use crate::store::changes::{self, Change, News};
 
 /// How many changes one answer is made of at most.
 const BATCH: u32 = 1000;
@@ -65,7 +66,11 @@ pub(super) async fn follow(
     let wait = params.parsed("wait", "a whole number of seconds from 0 to 300", |text| {
         text.parse().ok().filter(|seconds| *seconds <= LONGEST_WAIT)
     })?;
-    let (as_events, last) = (wants_events(&request), last_event_id(&request)?);
+    // Who asks for the head alone gets no stream, and is not kept waiting.
+    let only_head = request.method() == Method::HEAD;
+    let wait = wait.filter(|_| !only_head);
+    let as_events = wants_events(&request) && !only_head;
+    let last = if as_events { last_event_id(&request)? } else { None };
     let mut follower = Follower { seen: app.changes.seen(), app, request, since: since.unwrap_or(0) };
     if !as_events {
         let until = Instant::now() + Duration::from_secs(wait.unwrap_or(0));
@@ -78,7 +83,18 @@ pub(super) async fn follow(
     let events = stream::unfold((Some(first), follower), |(first, mut follower)| async move {
         let part = match first {
             Some(first) => first,
-            None => events(&follower.next(Instant::now() + HEARTBEAT).await.ok()?),
+            None => {
+                let since = follower.since;
+                // Also while there is so much to tell that it never waits.
+                follower.ask_again().await.ok()?;
+                let answer = follower.next(Instant::now() + HEARTBEAT).await.ok()?;
+                // The service stops; or its database was set back, of which an event can't tell: whoever comes back with the
+                // id of an event that is yet to come begins anew.
+                if follower.app.is_shutting_down() || answer.next < since {
+                    return None;
+                }
+                events(&answer)
+            }
         };
         Some((Ok::<_, Infallible>(part), (None, follower)))
     });
@@ -149,8 +165,7 @@ impl Follower {
                 () = sleep_until(beat) => false,
                 () = self.app.shutdown() => return Ok(()),
             };
-            // Nobody is kept informed after their own session has ended.
-            Introspector::from_request(&self.request, &mut Payload::None).await?;
+            self.ask_again().await?;
             // Nor kept waiting by a replica that would not learn of a change: then the database is asked.
             if changed || !self.app.changes.are_followed() || Instant::now() >= until {
                 return Ok(());
@@ -158,13 +173,16 @@ impl Follower {
         }
     }
 
+    /// Nobody is kept informed after their own session has ended.
+    async fn ask_again(&self) -> Result<()> {
+        Introspector::from_request(&self.request, &mut Payload::None).await.map(drop)
+    }
+
     async fn read(&mut self) -> Result<Answer> {
-        // In this order: all up to the newest are among what is read after it, if that is not cut off.
-        let newest = changes::newest(&self.app.db).await?;
-        let changes = changes::revocations_after(&self.app.db, self.since, BATCH).await?;
+        let News { newest, changes } = changes::revocations(&self.app.db, self.since, BATCH).await?;
         self.since = match changes.last() {
             Some(last) if changes.len() == BATCH as usize => last.seq,
-            last => last.map_or(newest, |last| last.seq.max(newest)),
+            _ => newest,
         };
         Ok(Answer { items: changes.into_iter().map(Item::from).collect(), next: self.since })
     }

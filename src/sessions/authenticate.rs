@@ -44,11 +44,12 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> 
         }
     }
     let found = Arc::new(Authenticated::new(&claims, Arc::new(user), stamps, now));
-    app.changes.cache().insert(token.as_bytes(), found.clone());
+    app.changes.cache().insert(token.as_bytes(), found.clone(), now);
     Ok(found)
 }
 
-/// Writes down which sessions were used since this was done last: what is answered from memory is not.
+/// Writes down which sessions were used since this was done last: what is answered from memory is not. Uses that can't be
+/// written are lost; the next one is noted again.
 pub async fn note_uses(app: &App) -> Result<()> {
     let used = app.changes.cache().take_used();
     for sessions in used.sessions.chunks(NOTED_AT_ONCE) {

@@ -32,7 +32,10 @@ pub async fn logout(app: &App, user: UserId, session: SessionId, scope: LogoutSc
         LogoutScope::All => end_all(&mut tx, Reason::LoggedOut, user, None, now).await?,
         LogoutScope::Others => end_all(&mut tx, Reason::LoggedOut, user, Some(session), now).await?,
     };
-    app.changes.commit(tx, &[effect], now).await
+    app.changes.commit(tx, &[effect], now).await?;
+    // What another replica has ended a moment ago is not among the effects, but must be over here, too, when we say so.
+    app.changes.cache().forget(user, None);
+    Ok(())
 }
 
 /// Ends one of the user's sessions; [`Error::NotFound`] for one that has ended already or is not the user's.
@@ -40,6 +43,7 @@ pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if !sessions::end(&mut tx, user, session, now).await? {
+        app.changes.cache().forget(user, Some(session));
         return Err(Error::NotFound);
     }
     app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, [session])], now).await

@@ -22,19 +22,20 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
         Some(rotated) => rotated,
         None => replaced_before(app, id, generation, now, expires_at).await?,
     };
-    let user = user(app, session.user_id).await?.filter(|user| !user.disabled);
+    let user = user(app, session.user_id, now).await?.filter(|user| !user.disabled);
     issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)
 }
 
-/// The user, from memory where that is known to be true.
-async fn user(app: &App, id: UserId) -> Result<Option<Arc<User>>> {
-    if let Some(user) = app.changes.known().and_then(|known| known.user(id)) {
+/// The user, from memory where that can be believed. Of a role that another replica took less than a second ago the token may
+/// still tell; what it opens here is asked for at each request, and who checks tokens elsewhere goes by older ones anyway.
+async fn user(app: &App, id: UserId, now: DateTime<Utc>) -> Result<Option<Arc<User>>> {
+    if let Some(user) = app.changes.known().and_then(|known| known.user(id, now)) {
         return Ok(Some(user));
     }
     let stamps = app.changes.cache().user_stamps(id);
     let user = users::by_id(&app.db, id).await?.map(Arc::new);
     if let Some(user) = &user {
-        app.changes.cache().insert_user(user.clone(), stamps);
+        app.changes.cache().insert_user(user.clone(), stamps, now);
     }
     Ok(user)
 }

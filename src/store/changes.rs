@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
-use super::db::{Executor, Tx};
+use super::db::{Db, Executor, Tx};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
 
@@ -47,6 +47,14 @@ pub struct Change {
     pub session_id: Option<SessionId>,
 }
 
+/// Where Postgres tells that there is a change: a channel for each schema. Its name is cut to what Postgres allows.
+macro_rules! channel {
+    () => {
+        "left('portcullis_' || current_schema(), 63)"
+    };
+}
+pub(super) use channel;
+
 /// Adds a change for each of these sessions, of which `None` means all of the user's, and wakes who follows on
 /// Postgres. To be done last in a transaction: until it ends, all others that add changes wait.
 pub async fn insert(
@@ -57,8 +65,7 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let raise = tx.query_either(
-        "update newest_change set seq = seq + $1 returning seq, \
-         pg_notify(left('portcullis_' || current_schema(), 63), '')",
+        concat!("update newest_change set seq = seq + $1 returning seq, pg_notify(", channel!(), ", '')"),
         "update newest_change set seq = seq + $1 returning seq",
     );
     let added = i64::try_from(sessions.len()).unwrap_or(i64::MAX);
@@ -79,12 +86,6 @@ pub async fn insert(
         .execute()
         .await?;
     Ok(())
-}
-
-/// The newest change's `seq`; 0 before the first.
-pub async fn newest(db: impl Executor<'_>) -> Result<i64> {
-    let (seq,): (i64,) = db.query("select seq from newest_change").fetch_one().await?;
-    Ok(seq)
 }
 
 /// What a reader of the changes finds.
@@ -116,23 +117,32 @@ impl NewsRow {
 
 /// The changes after `seq`, `limit` at most, and which is the newest; as of one moment.
 pub async fn news(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
-    let sql = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id \
-               from newest_change n left join changes c on c.seq > $1 order by c.seq limit $2";
-    let rows: Vec<NewsRow> = db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await?;
+    read(db, seq, None, limit).await
+}
+
+/// As [`news`], but only those changes by which tokens became worthless.
+pub async fn revocations(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
+    read(db, seq, Some(Reason::UserUpdated), limit).await
+}
+
+async fn read(db: impl Executor<'_>, seq: i64, without: Option<Reason>, limit: u32) -> Result<News> {
+    let sql = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id from newest_change n \
+               left join changes c on c.seq > $1 and (cast($2 as text) is null or c.reason <> $2) \
+               order by c.seq limit $3";
+    let query = db.query(sql).bind(seq).bind(without.map(Reason::as_str)).bind(i64::from(limit));
+    let rows: Vec<NewsRow> = query.fetch_all().await?;
     let newest = rows.first().map_or(0, |row| row.newest);
     Ok(News { newest, changes: rows.into_iter().filter_map(NewsRow::change).collect() })
 }
 
-/// The changes after `seq` by which tokens became worthless, in their order, `limit` at most.
-pub async fn revocations_after(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<Vec<Change>> {
-    let sql = "select seq, at, reason, user_id, session_id from changes \
-               where seq > $1 and reason <> 'user_updated' order by seq limit $2";
-    db.query(sql).bind(seq).bind(i64::from(limit)).fetch_all().await
-}
-
-/// Deletes the oldest changes, `limit` at most, those before `before`, and returns how many.
-pub async fn delete_oldest(db: impl Executor<'_>, before: DateTime<Utc>, limit: u32) -> Result<u64> {
-    let sql = "delete from changes where seq in (select seq from (select seq, at from changes order by seq limit $2) \
-               as oldest where at < $1)";
-    db.query(sql).bind(before).bind(i64::from(limit)).execute().await
+/// Of the `limit` changes after `after`, deletes those before `before`. Returns the last one looked at; `None` where there
+/// are no more.
+pub async fn delete_old(db: &Db, after: i64, before: DateTime<Utc>, limit: u32) -> Result<Option<i64>> {
+    let sql = "select max(seq) from (select seq from changes where seq > $1 order by seq limit $2) as batch";
+    let (last,): (Option<i64>,) = db.query(sql).bind(after).bind(i64::from(limit)).fetch_one().await?;
+    if last.is_some() {
+        let sql = "delete from changes where seq > $1 and seq <= $2 and at < $3";
+        db.query(sql).bind(after).bind(last).bind(before).execute().await?;
+    }
+    Ok(last)
 }

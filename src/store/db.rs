@@ -221,8 +221,9 @@ fn is_passing(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
             // Classes of SQLSTATE: connection, transaction rollback, resources, operator intervention, system.
-            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off.
-            Some(error) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03"]
+            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off. 55P03: a row was
+            // held for too long.
+            Some(error) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03", "55P03"]
                 .iter()
                 .any(|class| error.code().starts_with(class)),
             // Primary result codes: busy, locked, read-only, I/O error, full, can't open.

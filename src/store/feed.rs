@@ -3,18 +3,25 @@
 //! Not one of the pool's: requests that hold all of its connections must not keep the feed waiting, since a replica
 //! that can't follow asks the database all the more.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions, PgConnection, PgPool, SqlitePool};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
-use super::changes::{self, News};
+use super::changes::{self, News, channel};
 use super::db::Db;
 use crate::error::{Error, Result};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Before the listener connects, and before it tries again.
+const LISTENER_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a read may take before its line is given up for a new one.
 const READ_TIMEOUT: Duration = Duration::from_millis(700);
@@ -36,8 +43,13 @@ enum Line {
 
 struct Open {
     reads: PgConnection,
-    /// Apart, since it only ever waits; connected after the first read, which is urgent.
-    wakes: Option<PgListener>,
+    listener: Listener,
+}
+
+/// Waits for word from the database on a connection of its own. It may fail to hear, and tries again; nobody depends on it.
+struct Listener {
+    woken: Arc<Notify>,
+    task: JoinHandle<()>,
 }
 
 impl Feed {
@@ -70,14 +82,10 @@ impl Feed {
     /// Waits until the database says that there is something new. It may fail to say so, so that this is no more than
     /// a reason to read sooner; on SQLite it never does.
     pub async fn woken(&mut self) {
-        if let Line::Postgres { open: Some(open), .. } = &mut self.0
-            && let Some(wakes) = &mut open.wakes
-            && wakes.recv().await.is_ok()
-        {
-            while wakes.next_buffered().is_some() {}
-            return;
+        match &self.0 {
+            Line::Postgres { open: Some(open), .. } => open.listener.woken.notified().await,
+            _ => std::future::pending().await,
         }
-        std::future::pending().await
     }
 }
 
@@ -85,18 +93,13 @@ impl Line {
     async fn read(&mut self, seq: i64) -> Result<News> {
         match self {
             Line::Postgres { pool, open } => {
-                let options = pool.connect_options();
                 let open = match open {
-                    Some(open) => {
-                        if open.wakes.is_none() {
-                            open.wakes = Some(within(CONNECT_TIMEOUT, listen(&options)).await?);
-                        }
-                        open
-                    }
+                    Some(open) => open,
                     None => {
+                        let options = pool.connect_options();
                         let connect = async { Ok(options.connect().await?) };
                         let reads = within(CONNECT_TIMEOUT, connect).await?;
-                        open.insert(Box::new(Open { reads, wakes: None }))
+                        open.insert(Box::new(Open { reads, listener: Listener::start(options) }))
                     }
                 };
                 within(READ_TIMEOUT, changes::news(&mut open.reads, seq, BATCH)).await
@@ -106,13 +109,41 @@ impl Line {
     }
 }
 
-async fn listen(options: &PgConnectOptions) -> Result<PgListener> {
-    let one = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-    let mut wakes = PgListener::connect_with(&one.connect_lazy_with(options.clone())).await?;
-    let channel = "select left('portcullis_' || current_schema(), 63)";
-    let channel: String = sqlx::query_scalar(channel).fetch_one(&mut wakes).await?;
-    wakes.listen(&channel).await?;
-    Ok(wakes)
+impl Listener {
+    fn start(options: Arc<PgConnectOptions>) -> Listener {
+        let woken = Arc::new(Notify::new());
+        let notify = woken.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                // First, too: when the service starts there is enough to do.
+                tokio::time::sleep(LISTENER_PAUSE).await;
+                let Err(error) = listen(&options, &notify).await;
+                tracing::debug!(
+                    "the database can't wake the feed of changes, which looks by itself: {error}"
+                );
+            }
+        });
+        Listener { woken, task }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(options: &PgConnectOptions, notify: &Notify) -> sqlx::Result<Infallible> {
+    let mut connection = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    connection = connection.acquire_timeout(CONNECT_TIMEOUT);
+    let mut listener = PgListener::connect_with(&connection.connect_lazy_with(options.clone())).await?;
+    let channel = concat!("select ", channel!());
+    let channel: String = sqlx::query_scalar(channel).fetch_one(&mut listener).await?;
+    listener.listen(&channel).await?;
+    loop {
+        listener.recv().await?;
+        notify.notify_one();
+    }
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

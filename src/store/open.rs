@@ -16,6 +16,10 @@ use crate::private::{make_private_file, make_private_folder};
 /// that its own error is the one that is seen.
 const STATEMENT_TIMEOUT: &str = "3500ms";
 
+/// How long a statement may wait for a row that another transaction holds: longer than any of ours takes, and too short
+/// for one that hangs to collect all connections behind it.
+const LOCK_TIMEOUT: &str = "1500ms";
+
 /// How long a transaction may wait for its next statement: nothing but a lost client makes one wait at all.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "5s";
 
@@ -71,6 +75,7 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         })
         .connect_lazy_with(options.options([
             ("statement_timeout", STATEMENT_TIMEOUT),
+            ("lock_timeout", LOCK_TIMEOUT),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ]));
     Ok(Db::Postgres(pool))

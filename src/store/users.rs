@@ -35,10 +35,6 @@ impl Roles {
     pub fn names(&self) -> &[String] {
         &self.0
     }
-
-    pub fn into_names(self) -> Vec<String> {
-        self.0
-    }
 }
 
 /// As both databases can aggregate them into one column: separated by commas, which no role's name has.

@@ -19,7 +19,7 @@
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
 use super::Claims;
@@ -32,7 +32,11 @@ use crate::store::users::User;
 struct Known {
     user: Arc<User>,
     stamps: UserStamps,
+    read_at: DateTime<Utc>,
 }
+
+/// How long a user is believed without being read again; tokens have an end of their own.
+const USERS_KEPT: TimeDelta = TimeDelta::minutes(5);
 
 /// Who a token speaks for.
 #[derive(Debug)]
@@ -57,8 +61,11 @@ impl Authenticated {
     }
 
     /// The user as `render` writes it, which is asked once: it changes no sooner than all the rest here.
-    pub fn rendered(&self, render: impl FnOnce(&User) -> Vec<u8>) -> &[u8] {
-        self.rendered.get_or_init(|| render(&self.user).into_boxed_slice())
+    pub fn rendered<E>(&self, render: impl FnOnce(&User) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
+        match self.rendered.get() {
+            Some(rendered) => Ok(rendered),
+            None => render(&self.user).map(|new| &**self.rendered.get_or_init(|| new.into_boxed_slice())),
+        }
     }
 
     fn is_first_use_in_minute(&self, now: DateTime<Utc>) -> bool {
@@ -135,24 +142,25 @@ impl SessionCache {
         self.counters.of_user(user)
     }
 
-    /// Keeps what was found out about a token.
-    pub fn insert(&self, token: &[u8], found: Arc<Authenticated>) {
-        self.insert_user(found.user.clone(), found.stamps.user);
+    /// Keeps what was found out about a token just now.
+    pub fn insert(&self, token: &[u8], found: Arc<Authenticated>, now: DateTime<Utc>) {
+        self.insert_user(found.user.clone(), found.stamps.user, now);
         if let Some(entries) = &self.entries {
             entries.insert(token.into(), found);
         }
     }
 
-    /// The user with this id, if known and unchanged since.
-    pub fn user(&self, id: UserId) -> Option<Arc<User>> {
+    /// The user with this id, if read not long ago and unchanged since.
+    pub fn user(&self, id: UserId, now: DateTime<Utc>) -> Option<Arc<User>> {
         let known = self.users.as_ref()?.get(&id)?;
-        (known.stamps == self.user_stamps(id)).then_some(known.user)
+        let holds = now < known.read_at + USERS_KEPT && known.stamps == self.user_stamps(id);
+        holds.then_some(known.user)
     }
 
-    /// Keeps a user. `stamps` are those from before it was read.
-    pub fn insert_user(&self, user: Arc<User>, stamps: UserStamps) {
+    /// Keeps a user, read at `read_at`. `stamps` are those from before that.
+    pub fn insert_user(&self, user: Arc<User>, stamps: UserStamps, read_at: DateTime<Utc>) {
         if let Some(users) = &self.users {
-            users.insert(user.id, Known { user, stamps });
+            users.insert(user.id, Known { user, stamps, read_at });
         }
     }
 
@@ -215,12 +223,12 @@ mod tests {
         let (first, second) = (SessionId::from([3; 16]), SessionId::from([4; 16]));
         let keep = || {
             let found = Authenticated::new(&claims(ada, first, 60), user(ada), cache.stamps(first, ada), now);
-            cache.insert(b"token", Arc::new(found));
+            cache.insert(b"token", Arc::new(found), now);
         };
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-        assert!(cache.user(ada).is_none());
+        assert!(cache.user(ada, now).is_none());
         keep();
-        assert!(cache.user(ada).is_some() && cache.user(bob).is_none());
+        assert!(cache.user(ada, now).is_some() && cache.user(bob, now).is_none());
         assert!(cache.get(b"token", now).is_some() && cache.get(b"another", now).is_none());
         assert!(cache.get(b"token", at(59)).is_some() && cache.get(b"token", at(60)).is_none());
         cache.forget(bob, None);
@@ -235,12 +243,13 @@ mod tests {
             forget();
             assert!(cache.get(b"token", now).is_none());
         }
-        assert!(cache.user(ada).is_none());
-        cache.insert_user(user(ada), cache.user_stamps(ada));
+        assert!(cache.user(ada, now).is_none());
+        cache.insert_user(user(ada), cache.user_stamps(ada), now);
+        assert!(cache.user(ada, at(299)).is_some() && cache.user(ada, at(300)).is_none());
         cache.forget(ada, Some(first));
-        assert!(cache.user(ada).is_some());
+        assert!(cache.user(ada, now).is_some());
         cache.forget(ada, None);
-        assert!(cache.user(ada).is_none());
+        assert!(cache.user(ada, now).is_none());
     }
 
     #[test]
@@ -252,7 +261,7 @@ mod tests {
             // Here the database is read; the change is committed and dropped only now.
             cache.forget(ada, change);
             let found = Authenticated::new(&claims(ada, session, 60), user(ada), before, now);
-            cache.insert(b"token", Arc::new(found));
+            cache.insert(b"token", Arc::new(found), now);
             assert!(cache.get(b"token", now).is_none());
         }
     }
@@ -263,10 +272,8 @@ mod tests {
         let (ada, session) = (UserId::from([1; 16]), SessionId::from([3; 16]));
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         let stamps = cache.stamps(session, ada);
-        cache.insert(
-            b"token",
-            Arc::new(Authenticated::new(&claims(ada, session, 600), user(ada), stamps, at(0))),
-        );
+        let found = Arc::new(Authenticated::new(&claims(ada, session, 600), user(ada), stamps, at(0)));
+        cache.insert(b"token", found, at(0));
         for (second, used) in
             [(1, vec![]), (59, vec![]), (60, vec![session]), (61, vec![]), (200, vec![session])]
         {

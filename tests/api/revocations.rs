@@ -84,8 +84,11 @@ async fn who_may_not_or_asks_badly_is_told_so() {
         let ask = server.get(&format!("{REVOCATIONS}?{bad}")).bearer(&watcher.access);
         ask.expect_problem(400, "invalid_request").await;
     }
-    let ask = server.get(REVOCATIONS).bearer(&watcher.access).header("last-event-id", "x");
-    ask.expect_problem(400, "invalid_request").await;
+    let ask = server.get(REVOCATIONS).bearer(&watcher.access).header("accept", "text/event-stream");
+    ask.header("last-event-id", "x").expect_problem(400, "invalid_request").await;
+    // The head of a stream is no stream.
+    let head = server.request("HEAD", &format!("{REVOCATIONS}?wait=60")).bearer(&watcher.access);
+    head.header("accept", "text/event-stream").within(Duration::from_secs(5)).expect(200).await;
 }
 
 #[actix_web::test]
@@ -173,6 +176,21 @@ async fn a_held_request_ends_with_its_session_and_with_the_service() {
     let (answer, ()) = join(held(&watcher, 1).expect(200), stop()).await;
     assert_eq!(answer.json(), json!({ "items": [], "next": 1 }));
     assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[actix_web::test]
+async fn a_stream_ends_with_the_service() {
+    let server = Server::start().await;
+    let watcher = server.user_with("orders", "introspect").await;
+    let request =
+        reqwest::Client::new().get(format!("{}{REVOCATIONS}", server.url)).bearer_auth(&watcher.access);
+    let response = request.header("accept", "text/event-stream").send().await.unwrap();
+    let mut events = Box::pin(response.bytes_stream());
+    read_until(&mut events, "\n\n").await;
+    server.app.begin_shutdown();
+    let read = read_until(&mut events, "never").await;
+    assert!(read.len() < 100, "{read}");
+    assert!(events.next().await.is_none(), "the stream goes on");
 }
 
 /// Reads a stream of events until what was read contains `until`, or it ends.

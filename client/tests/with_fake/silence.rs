@@ -24,7 +24,7 @@ async fn closes_and_recovers(bad: Mode) {
     let silent = Instant::now();
     fake.set(|state| state.feed = bad);
     until(4 * SECOND, || is_unavailable(&verifier, &good)).await;
-    assert!(silent.elapsed() <= 3 * SECOND + SECOND / 4, "{:?}", silent.elapsed());
+    assert!(silent.elapsed() <= 4 * SECOND, "{:?}", silent.elapsed());
     assert!(!verifier.is_ready());
     fake.revoke(id(5), Some(id(52)));
     until(5 * SECOND, || verifier.problem().is_some()).await;

@@ -112,7 +112,7 @@ async fn a_public_key_is_no_secret_and_a_missing_signature_is_none() {
         "..".to_owned(),
         String::new(),
         "ü.\u{1F600}.\0".to_owned(),
-        "pc_key_0123456789".to_owned(),
+        "pc_rt_0123456789".to_owned(),
         format!("{token}{}", "A".repeat(100_000)),
     ] {
         assert_eq!(verifier.verify(&bad), Err(Error::InvalidToken), "{bad:.80}");

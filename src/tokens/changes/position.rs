@@ -22,7 +22,8 @@ impl Position {
             self.seen = Some(*newest);
             return Old::Everything;
         };
-        let complete = changes.first().map_or(*newest == seen, |next| next.seq == seen + 1);
+        let without_gap = |last: &Change| last.seq == seen + i64::try_from(changes.len()).unwrap_or(i64::MAX);
+        let complete = changes.last().map_or(*newest == seen, without_gap);
         self.seen = Some(changes.last().map_or(*newest, |last| last.seq));
         if complete { Old::These(changes) } else { Old::Everything }
     }
@@ -193,6 +194,8 @@ mod tests {
             (news(9, &[8, 9]), false, 9),
             // 10 was pruned before it was read.
             (news(11, &[11]), true, 11),
+            // One in between was.
+            (news(14, &[12, 14]), true, 14),
             // All were.
             (news(20, &[]), true, 20),
             // A backup was restored.
