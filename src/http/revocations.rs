@@ -70,7 +70,7 @@ pub(super) async fn follow(
     let only_head = request.method() == Method::HEAD;
     let wait = wait.filter(|_| !only_head);
     let as_events = wants_events(&request) && !only_head;
-    let last = if as_events { last_event_id(&request)? } else { None };
+    let last = last_event_id(&request)?;
     let mut follower = Follower { seen: app.changes.seen(), app, request, since: since.unwrap_or(0) };
     if !as_events {
         let until = Instant::now() + Duration::from_secs(wait.unwrap_or(0));

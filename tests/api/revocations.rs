@@ -84,8 +84,10 @@ async fn who_may_not_or_asks_badly_is_told_so() {
         let ask = server.get(&format!("{REVOCATIONS}?{bad}")).bearer(&watcher.access);
         ask.expect_problem(400, "invalid_request").await;
     }
-    let ask = server.get(REVOCATIONS).bearer(&watcher.access).header("accept", "text/event-stream");
-    ask.header("last-event-id", "x").expect_problem(400, "invalid_request").await;
+    for accept in ["text/event-stream", "application/json"] {
+        let ask = server.get(REVOCATIONS).bearer(&watcher.access).header("accept", accept);
+        ask.header("last-event-id", "x").expect_problem(400, "invalid_request").await;
+    }
     // The head of a stream is no stream.
     let head = server.request("HEAD", &format!("{REVOCATIONS}?wait=60")).bearer(&watcher.access);
     head.header("accept", "text/event-stream").within(Duration::from_secs(5)).expect(200).await;
