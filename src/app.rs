@@ -26,15 +26,30 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the database, brings its schema up to date, and loads the keys: all that can fail, fails here.
+    /// [Opens](Self::open) it all, and makes sure that there is a key to sign with: all that can fail, fails here.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
+        let app = App::open(config, clock).await?;
+        app.keyring.provide(&app.db, &app.changes, &app.config, app.clock.now()).await?;
+        Ok(app)
+    }
+
+    /// Opens the database, brings its schema up to date, and loads the keys, as they are. For a command beside the service,
+    /// which must not make another key because its settings are not the service's.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<App> {
         let db = Db::open(config.database_url.expose(), config.database_max_connections).await?;
         let secret = secret(&config, &db, &clock).await?;
+        let previous = config.secret_key_previous.as_ref();
+        let keyring = Keyring::new(&config, &secret, previous);
+        if previous.is_some() {
+            keyring.reseal(&db).await?;
+            secret_fingerprint::set(&db, &fingerprint(&secret), clock.now()).await?;
+        }
+        keyring.load(&db).await?;
         Ok(App {
-            keyring: Keyring::open(&config, &secret, &db, &clock).await?,
+            keyring,
             hasher: Hasher::start(config.bcrypt_cost, config.hashing_niceness)
                 .context("can't start the hashing threads")?,
-            refresh_tokens: RefreshTokens::new(&secret),
+            refresh_tokens: RefreshTokens::new(&secret, previous),
             changes: Changes::new(config.session_cache_size),
             shutting_down: watch::Sender::new(false),
             config,
@@ -67,25 +82,32 @@ async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Secre
     let cant = || format!("can't read or make {SECRET_FILE}; set SECRET_KEY, or mend the folder");
     // Asked before the file is looked for: who starts at the same moment makes the file first, and tells the database
     // then, so that a database which knows a secret always has had its file.
-    let known = secret_fingerprint::first(db).await?.is_some();
+    let known = secret_fingerprint::present(db).await?;
     let secret = match &config.secret_key {
         Some(set) => set.clone(),
         None => match read_secret(file).with_context(cant)? {
             Some(own) => own,
-            None if known => bail!(
+            None if known.is_some() => bail!(
                 "this database has a secret, but SECRET_KEY is not set and {SECRET_FILE} is not in {}. {BRING_IT_BACK}",
                 std::env::current_dir().unwrap_or_default().display()
             ),
             None => make_secret(file).with_context(cant)?,
         },
     };
-    let ours = secret.mac(Purpose::Fingerprint).sign(b"");
-    secret_fingerprint::insert(db, &ours, clock.now()).await?;
-    if secret_fingerprint::first(db).await?.as_deref() != Some(&ours) {
+    secret_fingerprint::insert(db, &fingerprint(&secret), clock.now()).await?;
+    let known = secret_fingerprint::present(db).await?.unwrap_or_default();
+    let is_known = |secret: &SecretKey| fingerprint(secret).as_slice() == known;
+    if !is_known(&secret) && !config.secret_key_previous.as_ref().is_some_and(is_known) {
         bail!("the keys in this database were made under another SECRET_KEY. {BRING_IT_BACK}");
     }
     Ok(secret)
 }
 
+/// Tells secrets apart, and nothing of them.
+fn fingerprint(secret: &SecretKey) -> [u8; 32] {
+    secret.mac(Purpose::Fingerprint).sign(b"")
+}
+
 const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
-                             data/secret.key. Replicas must share one. If it is lost, start with a new database";
+                             data/secret.key. To change it, set the one before as SECRET_KEY_PREVIOUS. Replicas must \
+                             share one. If it is lost, start with a new database";

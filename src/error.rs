@@ -4,6 +4,7 @@
 //! inside (a database error, a bug) folds into [`Error::Internal`] or [`Error::Unavailable`], whose cause is for the
 //! log alone.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// What the crate's functions return.
@@ -33,7 +34,7 @@ pub enum Error {
     InvalidRefreshToken,
 
     #[error("This needs the role `{0}`.")]
-    Forbidden(&'static str),
+    Forbidden(Cow<'static, str>),
     #[error("This account is disabled.")]
     AccountDisabled,
     #[error("Registration is closed here; ask an administrator for an account.")]

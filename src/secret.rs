@@ -7,7 +7,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::{hkdf, hmac, rand};
+use aws_lc_rs::{digest, hkdf, hmac, rand};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use zeroize::Zeroizing;
 
@@ -132,6 +132,13 @@ pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).expect("the system's random generator works");
     bytes
+}
+
+/// SHA-256 (FIPS 180-4).
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths alone.

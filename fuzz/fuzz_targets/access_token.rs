@@ -12,7 +12,8 @@ use portcullis::secret::base64url;
 use portcullis::tokens::Grant;
 
 /// One service for each algorithm, each with a token of its own.
-static SERVICES: LazyLock<[(App, String); 2]> = LazyLock::new(|| ["ES256", "HS256"].map(service));
+static SERVICES: LazyLock<[(App, String); 4]> =
+    LazyLock::new(|| ["ES256", "EdDSA", "RS256", "HS256"].map(service));
 
 fn service(algorithm: &str) -> (App, String) {
     let folder = tempfile::tempdir().unwrap();
@@ -33,6 +34,7 @@ fn service(algorithm: &str) -> (App, String) {
     let now = app.clock.now();
     let grant = Grant {
         user: UserId::new(now),
+        client_id: "fuzz",
         session: SessionId::new(now),
         generation: 1,
         roles: &[],

@@ -10,7 +10,7 @@ use portcullis::secret::{SecretKey, base64url};
 use portcullis::tokens::RefreshTokens;
 
 fn tokens(secret: &str) -> RefreshTokens {
-    RefreshTokens::new(&SecretKey::from_text(&secret.repeat(32)).unwrap())
+    RefreshTokens::new(&SecretKey::from_text(&secret.repeat(32)).unwrap(), None)
 }
 
 static OURS: LazyLock<RefreshTokens> = LazyLock::new(|| tokens("a"));

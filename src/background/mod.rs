@@ -1,6 +1,7 @@
 //! What is done beside the requests, while the service runs.
 //!
-//! Every replica follows the feed of changes and writes down which sessions were used. Pruning is done by whichever
+//! Every replica follows the feed of changes, writes down which sessions were used, and looks whether the signing key has
+//! signed for long enough. Pruning is done by whichever
 //! replica finds it due first (the table `schedule`): one is enough, and none holds a lock for it.
 
 mod pruning;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::config::KeyRotation;
 use crate::error::{Error, Result};
 use crate::sessions;
 use crate::store::Feed;
@@ -18,16 +20,25 @@ pub use pruning::prune;
 /// How long the use of a session may go unwritten.
 const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
 
+/// How often a replica looks whether the signing key is due to be replaced.
+const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a replica asks whether pruning is due.
 const PRUNING_ASKED_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts it all on the present runtime, with which it ends.
 pub fn start(app: &Arc<App>) {
     let following = app.clone();
-    tokio::spawn(async move { following.changes.follow(Feed::new(&following.db)).await });
+    tokio::spawn(async move { following.changes.follow(Feed::new(&following.db), &following.keyring).await });
     every(USES_NOTED_EVERY, app, "the uses of sessions could not be noted", |app| async move {
         sessions::note_uses(&app).await
     });
+    if let KeyRotation(Some(rotation)) = app.config.key_rotation {
+        every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {
+            let (keyring, now) = (&app.keyring, app.clock.now());
+            Ok(keyring.rotate_if_due(&app.db, &app.changes, rotation, now).await?)
+        });
+    }
     every(PRUNING_ASKED_EVERY, app, "what is over could not be deleted", |app| async move {
         pruning::prune_if_due(&app).await
     });

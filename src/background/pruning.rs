@@ -1,4 +1,5 @@
-//! Deleting what is over: sessions that nobody can use any more, changes that concern no living token.
+//! Deleting what is over: sessions that nobody can use any more, changes that concern no living token, keys of which none
+//! is left.
 //!
 //! In small batches with pauses, each its own statement, so that nobody waits for more than one of them; and by walks
 //! along the primary keys, so that no index has to be kept up to date by every refresh for the sake of this, and a row
@@ -38,6 +39,7 @@ pub async fn prune(app: &App) -> Result<()> {
     let now = app.clock.now();
     let kept =
         TimeDelta::from_std(app.config.access_token_ttl).unwrap_or(TimeDelta::MAX) + CHANGES_KEPT_LONGER;
+    app.keyring.prune(&app.db, &app.changes, now).await?;
     let mut last = Some(0);
     while let Some(after) = last.filter(|_| !app.is_shutting_down()) {
         last = changes::delete_old(&app.db, after, now - kept, BATCH).await?;

@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
+mod keys;
 mod migrate;
 mod openapi;
 mod serve;
@@ -36,6 +37,9 @@ enum Command {
     /// Makes users.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Shows and replaces the keys that sign access tokens. Running services follow within a second.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -48,6 +52,7 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::Serve => run(&matches, async |config| serve::run(config, own_routes).await),
         Command::Migrate => run(&matches, migrate::run),
         Command::User(command) => run(&matches, async |config| user::run(config, command).await),
+        Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
         Command::Openapi => report(openapi::print()),
     }
 }

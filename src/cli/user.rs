@@ -41,7 +41,7 @@ pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<
     let email = email.map_err(|broken| refused("--email", broken))?;
     let password = ask_for_password()?;
 
-    let app = App::start(config, Clock::system()).await?;
+    let app = App::open(config, Clock::system()).await?;
     let password =
         Password::parse(&app, &password).await?.map_err(|broken| refused("the password", broken))?;
     let registration = Registration { username, email, password, display_name: None };

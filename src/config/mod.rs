@@ -3,6 +3,7 @@
 //! A field of [`Config`] is a setting. Its doc comment is its documentation (`--help` shows it), its name in capitals
 //! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
 
+mod database_url;
 mod load;
 mod value;
 
@@ -11,9 +12,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use database_url::DatabaseUrl;
+use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
 use value::*;
-pub use value::{Algorithm, DatabaseUrl, LogFormat, Registration};
+pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
 use crate::secret::SecretKey;
 
@@ -45,13 +48,22 @@ pub struct Config {
     #[arg(long, global = true, value_name = "SECRET", value_parser = secret)]
     pub secret_key: Option<SecretKey>,
 
-    /// How access tokens are signed: ES256, with a key that the service makes and keeps, or HS256 with JWT_SECRET.
+    /// The SECRET_KEY before this one: what it encrypted and authenticated still counts, and is encrypted anew.
+    #[arg(long, global = true, value_name = "SECRET", value_parser = secret)]
+    pub secret_key_previous: Option<SecretKey>,
+
+    /// How access tokens are signed: ES256, EdDSA or RS256, with keys that the service makes and keeps, or HS256 with
+    /// JWT_SECRET.
     #[arg(long, global = true, value_name = "NAME", default_value = "ES256", value_parser = algorithm)]
     pub jwt_algorithm: Algorithm,
 
     /// The secret of HS256, 32 bytes or more.
     #[arg(long, global = true, value_name = "SECRET", value_parser = secret)]
     pub jwt_secret: Option<SecretKey>,
+
+    /// How often the key that signs is replaced, 1h to 3650d; off: never.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "30d", value_parser = key_rotation)]
+    pub key_rotation: KeyRotation,
 
     /// The audience (`aud`) that access tokens are written for and must have. Unset: PUBLIC_URL.
     #[arg(long, global = true, value_name = "TEXT", value_parser = audience)]

@@ -11,14 +11,39 @@ use url::Url;
 
 use crate::secret::{MIN_SECRET_BYTES, SecretKey};
 
-const DAY: u64 = 24 * 60 * 60;
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
 
-/// How access tokens are signed (RFC 7518 section 3.1).
+/// How access tokens are signed (RFC 7518 section 3.1, RFC 8037 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Es256,
+    EdDsa,
+    Rs256,
     Hs256,
 }
+
+impl Algorithm {
+    const NAMED: [(&str, Algorithm); 4] = [
+        ("ES256", Algorithm::Es256),
+        ("EdDSA", Algorithm::EdDsa),
+        ("RS256", Algorithm::Rs256),
+        ("HS256", Algorithm::Hs256),
+    ];
+
+    /// The value of `alg`.
+    pub fn name(self) -> &'static str {
+        Algorithm::NAMED.iter().find(|(_, algorithm)| *algorithm == self).map_or("", |(name, _)| name)
+    }
+
+    pub fn named(name: &str) -> Option<Algorithm> {
+        Algorithm::NAMED.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
+    }
+}
+
+/// How often the key that signs is replaced; `None`: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRotation(pub Option<Duration>);
 
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,39 +59,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where the database is. It can hold a password, so it shows only its scheme.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The place without the password: an SQLite file, or a Postgres server and its database.
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.0.split('?').next().unwrap_or_default();
-        match place.strip_prefix("sqlite:") {
-            Some(file) => f.write_str(file.trim_start_matches("//")),
-            None => write!(f, "Postgres at {}", without_user(place)),
-        }
-    }
-}
-
-fn without_user(url: &str) -> &str {
-    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
-    authority.rsplit_once('@').map_or(authority, |(_, place)| place)
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:[REDACTED]", self.0.split(':').next().unwrap_or_default())
-    }
-}
-
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, allowed: RangeInclusive<T>) -> Parsed<T> {
     let number = text.parse().ok().filter(|number| allowed.contains(number));
@@ -146,7 +139,16 @@ pub(super) fn boolean(text: &str) -> Parsed<bool> {
 }
 
 pub(super) fn algorithm(text: &str) -> Parsed<Algorithm> {
-    one_of(text, &[("ES256", Algorithm::Es256), ("HS256", Algorithm::Hs256)])
+    one_of(text, &Algorithm::NAMED)
+}
+
+/// `None`: never.
+pub(super) fn key_rotation(text: &str) -> Parsed<KeyRotation> {
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(KeyRotation(None));
+    }
+    let every = duration(text, HOUR..=3650 * DAY, "1h to 3650d");
+    every.map(|every| KeyRotation(Some(every))).map_err(|why| format!("{why}; or off"))
 }
 
 pub(super) fn registration(text: &str) -> Parsed<Registration> {
@@ -185,23 +187,6 @@ pub(super) fn public_url(text: &str) -> Parsed<String> {
     sane.then(|| trimmed.to_owned()).ok_or_else(|| {
         "is not an http or https URL without user, query and fragment: https://auth.example.com".to_owned()
     })
-}
-
-pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
-    let allowed = "use sqlite://path/to/file.db or postgres://user:password@host:5432/name";
-    if let Some(file) = text.strip_prefix("sqlite:") {
-        let name = file.trim_start_matches("//").split('?').next().unwrap_or_default();
-        if name.is_empty() || name == ":memory:" || file.contains("mode=memory") {
-            return Err(format!(
-                "must name a file, since the service can't keep accounts in memory alone; {allowed}"
-            ));
-        }
-        return Ok(DatabaseUrl(text.to_owned()));
-    }
-    let postgres = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-    postgres
-        .then(|| DatabaseUrl(text.to_owned()))
-        .ok_or_else(|| format!("is not a database's URL; {allowed}"))
 }
 
 pub(super) fn network(text: &str) -> Parsed<IpNet> {
@@ -270,14 +255,6 @@ mod tests {
         {
             assert!(public_url(bad).is_err(), "{bad}");
         }
-        for good in ["sqlite://data/x.db", "sqlite:x.db", "postgres://u:p@h/d", "postgresql:///d?host=/run"] {
-            assert!(database_url(good).is_ok(), "{good}");
-        }
-        for bad in
-            ["", "x.db", "mysql://h/d", "sqlite:", "sqlite::memory:", "sqlite://", "sqlite://x?mode=memory"]
-        {
-            assert!(database_url(bad).is_err(), "{bad}");
-        }
         assert_eq!(
             origin("https://App.example.com:443/"),
             Err(origin("https://App.example.com:443/").unwrap_err())
@@ -291,10 +268,5 @@ mod tests {
     #[test]
     fn no_secret_is_quoted() {
         assert!(!secret("hunter2").unwrap_err().contains("hunter2"));
-        assert!(!database_url("mysql://root:hunter2@db/x").unwrap_err().contains("hunter2"));
-        let place = |url| database_url(url).unwrap().to_string();
-        assert_eq!(place("postgres://root:hun@ter2@db:5432/x?password=y"), "Postgres at db:5432/x");
-        assert_eq!(place("sqlite://data/x.db?mode=rwc"), "data/x.db");
-        assert!(!format!("{:?}", database_url("postgres://root:hunter2@db/x").unwrap()).contains("hunter2"));
     }
 }

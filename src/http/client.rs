@@ -28,6 +28,7 @@ impl FromRequest for Client {
         ready(Ok(Client {
             ip: peer.map(|peer| address(peer, request.headers(), &app.config.trusted_proxies)),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
+            id: None,
         }))
     }
 }

@@ -173,7 +173,7 @@ impl<R: Role> FromRequest for RequireRole<R> {
             if R::is_held_by(&user) {
                 Ok(RequireRole(user, PhantomData))
             } else {
-                Err(Error::Forbidden(R::NAME))
+                Err(Error::Forbidden(R::NAME.into()))
             }
         })
     }

@@ -43,10 +43,11 @@ struct Item {
     reason: String,
 }
 
-impl From<Change> for Item {
-    fn from(change: Change) -> Item {
+impl Item {
+    /// `None` for what is no user's.
+    fn of(change: Change) -> Option<Item> {
         let Change { seq, at, reason, user_id, session_id } = change;
-        Item { seq, at, sub: user_id, sid: session_id, reason }
+        Some(Item { seq, at, sub: user_id?, sid: session_id, reason })
     }
 }
 
@@ -184,6 +185,6 @@ impl Follower {
             Some(last) if changes.len() == BATCH as usize => last.seq,
             _ => newest,
         };
-        Ok(Answer { items: changes.into_iter().map(Item::from).collect(), next: self.since })
+        Ok(Answer { items: changes.into_iter().filter_map(Item::of).collect(), next: self.since })
     }
 }

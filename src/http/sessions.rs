@@ -97,7 +97,7 @@ pub(super) async fn refresh(request: HttpRequest, app: Data<App>, body: Body) ->
     let mut fields = body.read().await?;
     let token = fields.required("refresh_token", any_text);
     let token = fields.finish(token)?;
-    let tokens = sessions::refresh(&app, &token).await?;
+    let tokens = sessions::refresh(&app, &token, None).await?;
     LoggedUser(tokens.user.id).note(&request);
     Ok(Json(TokenBody::from(tokens)))
 }

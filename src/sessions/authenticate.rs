@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::store::sessions;
-use crate::tokens::Authenticated;
+use crate::tokens::{Authenticated, Claims};
 
 /// How exactly `last_used_at` is kept: a session in constant use is written once in this time.
 const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -22,8 +22,9 @@ pub fn known(app: &App, token: &[u8]) -> Option<Arc<Authenticated>> {
 /// remembers the answer.
 pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let now = app.clock.now();
-    let claims = app.keyring.verify(token, now)?;
-    let stamps = app.changes.cache().stamps(claims.sid, claims.sub);
+    let moment = app.changes.cache().moment();
+    let claims = verified(app, token, now).await?;
+    let stamps = app.changes.cache().stamps(claims.sid, claims.sub).since(moment);
     let presence = sessions::presence(&app.db, claims.sid).await?.ok_or(Error::RevokedToken)?;
     let user = presence.user;
     if presence.session_ended_at.is_some() || now >= presence.session_expires_at || user.disabled {
@@ -46,6 +47,15 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> 
     let found = Arc::new(Authenticated::new(&claims, Arc::new(user), stamps, now));
     app.changes.cache().insert(token.as_bytes(), found.clone(), now);
     Ok(found)
+}
+
+/// The claims of a token that is good but for its session.
+pub(super) async fn verified(app: &App, token: &str, now: DateTime<Utc>) -> Result<Claims> {
+    // Of a key that was made or dropped this replica learns with all other changes.
+    if !app.changes.are_followed() || app.keyring.may_lack_key_of(token, now) {
+        app.keyring.refresh(&app.db).await?;
+    }
+    app.keyring.verify(token, now)
 }
 
 /// Writes down which sessions were used since this was done last: what is answered from memory is not. Uses that can't be

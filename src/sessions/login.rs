@@ -54,6 +54,7 @@ pub async fn login(
         ended_at: None,
         ip: client.ip.map(|ip| ip.to_string()),
         user_agent: client.user_agent.clone(),
+        client_id: client.id.clone(),
     };
     let mut tx = app.db.begin().await?;
     if !users::set_login(&mut tx, user.id, stored.version, renewed.as_ref(), now).await? {

@@ -66,7 +66,12 @@ pub struct Client {
     /// The address, behind trusted proxies.
     pub ip: Option<IpAddr>,
     pub user_agent: Option<String>,
+    /// The OAuth client that it says it is; nobody checks it.
+    pub id: Option<String>,
 }
+
+/// Who asked for a token, where no client named itself.
+const OURSELVES: &str = "portcullis";
 
 /// A token response (RFC 6749 section 5.1), before it has a form. Lifetimes are from now, in seconds.
 pub struct TokenResponse {
@@ -89,6 +94,7 @@ fn issue(
     let expires_at = (now + app.config.access_token_ttl).min(session.expires_at);
     let access_token = app.keyring.sign(&Grant {
         user: user.id,
+        client_id: session.client_id.as_deref().unwrap_or(OURSELVES),
         session: session.id,
         generation,
         roles: user.roles.names(),

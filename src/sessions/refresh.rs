@@ -13,8 +13,9 @@ use crate::store::sessions::{self, Session};
 use crate::store::users::{self, User};
 use crate::tokens::Effect;
 
-/// Answers a refresh token with its successor and a new access token.
-pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
+/// Answers a refresh token with its successor and a new access token. A client that names itself gets none for the session of
+/// one with another name.
+pub async fn refresh(app: &App, token: &str, client_id: Option<&str>) -> Result<TokenResponse> {
     let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
     let now = app.clock.now();
     let expires_at = now + app.config.refresh_token_ttl;
@@ -22,8 +23,19 @@ pub async fn refresh(app: &App, token: &str) -> Result<TokenResponse> {
         Some(rotated) => rotated,
         None => replaced_before(app, id, generation, now, expires_at).await?,
     };
+    let session = of_client(session, client_id)?;
     let user = user(app, session.user_id, now).await?.filter(|user| !user.disabled);
     issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)
+}
+
+/// The session as the client's that asks. It need not say who it is; but it can't be another than the one that logged in.
+fn of_client(mut session: Session, client_id: Option<&str>) -> Result<Session> {
+    match (&session.client_id, client_id) {
+        (Some(its), Some(said)) if its != said => return Err(Error::InvalidRefreshToken),
+        (None, Some(said)) => session.client_id = Some(said.to_owned()),
+        _ => {}
+    }
+    Ok(session)
 }
 
 /// The user, from memory where that can be believed. Of a role that another replica took less than a second ago the token may

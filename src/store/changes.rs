@@ -18,6 +18,8 @@ pub enum Reason {
     UserDeleted,
     /// Another name, other roles: the user's tokens stay good, but what is known of the user is old. No revocation.
     UserUpdated,
+    /// A key to sign with was made or dropped. Of no user, and no revocation.
+    SigningKeysChanged,
 }
 
 impl Reason {
@@ -30,6 +32,7 @@ impl Reason {
             Reason::UserDisabled => "user_disabled",
             Reason::UserDeleted => "user_deleted",
             Reason::UserUpdated => "user_updated",
+            Reason::SigningKeysChanged => "signing_keys_changed",
         }
     }
 }
@@ -42,7 +45,8 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// Text, since a newer version may have more of them.
     pub reason: String,
-    pub user_id: UserId,
+    /// `None`: it is one of the signing keys.
+    pub user_id: Option<UserId>,
     /// `None`: all of the user's sessions.
     pub session_id: Option<SessionId>,
 }
@@ -60,7 +64,7 @@ pub(super) use channel;
 pub async fn insert(
     tx: &mut Tx,
     reason: Reason,
-    user: UserId,
+    user: Option<UserId>,
     sessions: &[Option<SessionId>],
     now: DateTime<Utc>,
 ) -> Result<()> {
@@ -111,25 +115,26 @@ struct NewsRow {
 impl NewsRow {
     fn change(self) -> Option<Change> {
         let NewsRow { seq, at, reason, user_id, session_id, .. } = self;
-        Some(Change { seq: seq?, at: at?, reason: reason?, user_id: user_id?, session_id })
+        Some(Change { seq: seq?, at: at?, reason: reason?, user_id, session_id })
     }
 }
 
 /// The changes after `seq`, `limit` at most, and which is the newest; as of one moment.
 pub async fn news(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
-    read(db, seq, None, limit).await
+    read(db, seq, false, limit).await
 }
 
 /// As [`news`], but only those changes by which tokens became worthless.
 pub async fn revocations(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
-    read(db, seq, Some(Reason::UserUpdated), limit).await
+    read(db, seq, true, limit).await
 }
 
-async fn read(db: impl Executor<'_>, seq: i64, without: Option<Reason>, limit: u32) -> Result<News> {
+async fn read(db: impl Executor<'_>, seq: i64, revocations: bool, limit: u32) -> Result<News> {
     let sql = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id from newest_change n \
-               left join changes c on c.seq > $1 and (cast($2 as text) is null or c.reason <> $2) \
-               order by c.seq limit $3";
-    let query = db.query(sql).bind(seq).bind(without.map(Reason::as_str)).bind(i64::from(limit));
+               left join changes c on c.seq > $1 and (not $2 or c.reason <> $3 and c.user_id is not null) \
+               order by c.seq limit $4";
+    let query = db.query(sql).bind(seq).bind(revocations).bind(Reason::UserUpdated.as_str());
+    let query = query.bind(i64::from(limit));
     let rows: Vec<NewsRow> = query.fetch_all().await?;
     let newest = rows.first().map_or(0, |row| row.newest);
     Ok(News { newest, changes: rows.into_iter().filter_map(NewsRow::change).collect() })

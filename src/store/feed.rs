@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::changes::{self, News, channel};
 use super::db::Db;
+use super::signing_keys::{self, SigningKey};
 use crate::error::{Error, Result};
 
 /// How long connecting may take.
@@ -72,11 +73,33 @@ impl Feed {
     /// Reads what came after change `seq`; with `None` no more than which is the newest.
     pub async fn read(&mut self, seq: Option<i64>) -> Result<News> {
         // After the last that there can be, nothing comes.
-        let news = self.0.read(seq.unwrap_or(i64::MAX)).await;
-        if let (Err(_), Line::Postgres { open, .. }) = (&news, &mut self.0) {
+        let seq = seq.unwrap_or(i64::MAX);
+        let news = match &mut self.0 {
+            Line::Postgres { pool, open } => {
+                within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
+            }
+            Line::Sqlite(file) => within(READ_TIMEOUT, changes::news(&*file, seq, BATCH)).await,
+        };
+        self.kept_if_sound(news)
+    }
+
+    /// Reads all keys that sign access tokens.
+    pub async fn signing_keys(&mut self) -> Result<Vec<SigningKey>> {
+        let keys = match &mut self.0 {
+            Line::Postgres { pool, open } => {
+                within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
+            }
+            Line::Sqlite(file) => within(READ_TIMEOUT, signing_keys::all(&*file)).await,
+        };
+        self.kept_if_sound(keys)
+    }
+
+    /// A connection on which something failed may be in the middle of it.
+    fn kept_if_sound<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        if let (Err(_), Line::Postgres { open, .. }) = (&outcome, &mut self.0) {
             *open = None;
         }
-        news
+        outcome
     }
 
     /// Waits until the database says that there is something new. It may fail to say so, so that this is no more than
@@ -89,24 +112,18 @@ impl Feed {
     }
 }
 
-impl Line {
-    async fn read(&mut self, seq: i64) -> Result<News> {
-        match self {
-            Line::Postgres { pool, open } => {
-                let open = match open {
-                    Some(open) => open,
-                    None => {
-                        let options = pool.connect_options();
-                        let connect = async { Ok(options.connect().await?) };
-                        let reads = within(CONNECT_TIMEOUT, connect).await?;
-                        open.insert(Box::new(Open { reads, listener: Listener::start(options) }))
-                    }
-                };
-                within(READ_TIMEOUT, changes::news(&mut open.reads, seq, BATCH)).await
-            }
-            Line::Sqlite(file) => within(READ_TIMEOUT, changes::news(&*file, seq, BATCH)).await,
+/// The connection to read on, made if there is none.
+async fn opened<'a>(pool: &PgPool, open: &'a mut Option<Box<Open>>) -> Result<&'a mut PgConnection> {
+    let open = match open {
+        Some(open) => open,
+        None => {
+            let options = pool.connect_options();
+            let connect = async { Ok(options.connect().await?) };
+            let reads = within(CONNECT_TIMEOUT, connect).await?;
+            open.insert(Box::new(Open { reads, listener: Listener::start(options) }))
         }
-    }
+    };
+    Ok(&mut open.reads)
 }
 
 impl Listener {

@@ -31,6 +31,7 @@ pub struct Session {
     pub ended_at: Option<DateTime<Utc>>,
     pub ip: Option<String>,
     pub user_agent: Option<String>,
+    pub client_id: Option<String>,
 }
 
 impl Session {
@@ -103,7 +104,7 @@ pub async fn page(
 /// Inserts a session as it is.
 pub async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
     let sql = "insert into sessions (id, user_id, generation, arrived, rotations, created_at, last_used_at, \
-               expires_at, ends_by, ip, user_agent) values ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10)";
+               expires_at, ends_by, ip, user_agent, client_id) values ($1, $2, $3, $4, '', $5, $6, $7, $8, $9, $10, $11)";
     tx.query(sql)
         .bind(session.id)
         .bind(session.user_id)
@@ -115,6 +116,7 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
         .bind(session.ends_by)
         .bind(session.ip.as_deref())
         .bind(session.user_agent.as_deref())
+        .bind(session.client_id.as_deref())
         .execute()
         .await?;
     Ok(())

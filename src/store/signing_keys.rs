@@ -3,39 +3,46 @@
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
-use super::db::Executor;
+use super::db::{Executor, Tx};
 use crate::error::Result;
 
-/// A key pair that signs access tokens.
-#[derive(Debug, sqlx::FromRow)]
+/// A key that signs access tokens, has signed them, or will.
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct SigningKey {
     pub kid: String,
+    /// Its place among all keys, the oldest first.
+    pub number: i64,
+    /// The name of RFC 7518 section 3.1.
     pub algorithm: String,
-    /// `active`: signs and verifies.
-    pub state: String,
     #[sqlx(json)]
     pub jwk: serde_json::Value,
     pub private_key: Vec<u8>,
     pub created_at: DateTime<Utc>,
+    pub signs_from: DateTime<Utc>,
 }
 
 /// All keys, oldest first.
 pub async fn all(db: impl Executor<'_>) -> Result<Vec<SigningKey>> {
-    db.query("select * from signing_keys order by created_at, kid").fetch_all().await
+    db.query("select * from signing_keys order by number").fetch_all().await
 }
 
-/// Inserts a key, unless there is an active one of its algorithm: then another replica was faster.
-pub async fn insert(db: impl Executor<'_>, key: &SigningKey) -> Result<()> {
-    let sql = "insert into signing_keys (kid, algorithm, state, jwk, private_key, created_at) \
-               values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
-    db.query(sql)
-        .bind(&key.kid)
-        .bind(&key.algorithm)
-        .bind(&key.state)
-        .bind(Json(&key.jwk))
-        .bind(&key.private_key)
-        .bind(key.created_at)
-        .execute()
-        .await?;
+/// Inserts a key: `false` where another has its number, or it is there already.
+pub async fn insert(tx: &mut Tx, key: &SigningKey) -> Result<bool> {
+    let sql = "insert into signing_keys (kid, number, algorithm, jwk, private_key, created_at, signs_from) \
+               values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
+    let query = tx.query(sql).bind(&key.kid).bind(key.number).bind(&key.algorithm).bind(Json(&key.jwk));
+    let inserted = query.bind(&key.private_key).bind(key.created_at).bind(key.signs_from).execute().await?;
+    Ok(inserted == 1)
+}
+
+/// Replaces a private half by the same under another secret, unless someone else has done so.
+pub async fn set_private_key(db: impl Executor<'_>, kid: &str, before: &[u8], after: &[u8]) -> Result<()> {
+    let sql = "update signing_keys set private_key = $3 where kid = $1 and private_key = $2";
+    db.query(sql).bind(kid).bind(before).bind(after).execute().await?;
     Ok(())
+}
+
+/// Deletes a key, once.
+pub async fn delete(tx: &mut Tx, kid: &str) -> Result<bool> {
+    Ok(tx.query("delete from signing_keys where kid = $1").bind(kid).execute().await? == 1)
 }

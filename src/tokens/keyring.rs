@@ -1,154 +1,152 @@
-//! The keys that sign and verify access tokens.
+//! The keys at hand: what signs and verifies access tokens.
+//!
+//! The database has them; here is a copy, which [`take`](Keyring::take) replaces as a whole. Who follows the changes does
+//! that ([`Changes`](super::Changes)), and whoever has reason to think that it is old. What becomes of the keys is decided in
+//! [`rotation`](super::rotation).
 
-use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm as Jws, DecodingKey, EncodingKey, Header};
+use anyhow::anyhow;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-use super::access_token::TYPE;
-use crate::clock::Clock;
+use super::access_token::LEEWAY;
+use super::keys::{KeyState, Keys};
+use super::signing_key::{Key, Seals};
 use crate::config::{Algorithm, Config};
-use crate::secret::{self, Purpose, SealingKey, SecretKey};
+use crate::error::{Error, Result};
+use crate::secret::{Purpose, SecretKey};
 use crate::store::Db;
 use crate::store::signing_keys::{self, SigningKey};
+
+/// How long others may keep the public keys without asking again.
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
+
+/// How old the copy may be where it matters. Not less: anyone can send a token that names an unknown key.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// All keys at hand, and what every token says alike.
 pub struct Keyring {
     pub(super) issuer: String,
     pub(super) audience: String,
-    keys: HashMap<String, Key>,
-    signing_kid: String,
-    jwks: Value,
+    pub(super) seals: Seals,
+    kept: TimeDelta,
+    keys: RwLock<Arc<Keys>>,
+    /// When [`refresh`](Self::refresh) read them last.
+    refreshed: Mutex<Option<Instant>>,
 }
 
-/// One key. Its algorithm is the only one that a token naming it may be signed with.
-pub(super) struct Key {
-    kid: String,
-    pub(super) algorithm: Jws,
-    pub(super) decoding: DecodingKey,
-    signer: Signer,
-    /// The header of every token that it signs, as it is written: base64url of its JSON.
-    pub(super) header: String,
-}
-
-/// The private half, ready for use. jsonwebtoken would read and check it anew for every token, which costs as much as most
-/// of the signing.
-enum Signer {
-    Es256(EcdsaKeyPair),
-    Hs256(Box<hmac::Key>),
+/// What can be told of a key.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    pub kid: String,
+    pub algorithm: Algorithm,
+    pub state: KeyState,
+    pub created_at: DateTime<Utc>,
+    pub signs_from: DateTime<Utc>,
+    /// `None`: no end is known.
+    pub verifies_until: Option<DateTime<Utc>>,
 }
 
 impl Keyring {
-    /// Loads the keys; makes the first one where there is none. Replicas that do so at once agree on one.
-    pub async fn open(
-        config: &Config,
-        secret: &SecretKey,
-        db: &Db,
-        clock: &Clock,
-    ) -> anyhow::Result<Keyring> {
+    /// Without keys: they have to be [loaded](Self::load).
+    pub fn new(config: &Config, secret: &SecretKey, previous: Option<&SecretKey>) -> Keyring {
         // Chosen once for the process; a second choice of the same is refused, which changes nothing.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let (key, public) = match (config.jwt_algorithm, &config.jwt_secret) {
-            (Algorithm::Hs256, Some(jwt_secret)) => (Key::from_secret(jwt_secret)?, None),
-            (Algorithm::Hs256, None) => return Err(anyhow!("JWT_ALGORITHM=HS256 needs JWT_SECRET")),
-            (Algorithm::Es256, _) => {
-                let sealing = secret.sealing(Purpose::SigningKey);
-                let stored = active_es256(db, &sealing, clock).await?;
-                (Key::from_stored(&stored, &sealing)?, Some(stored.jwk))
-            }
-        };
-        Ok(Keyring {
+        let ttl = TimeDelta::from_std(config.access_token_ttl).unwrap_or(TimeDelta::MAX);
+        Keyring {
             issuer: config.public_url.clone(),
             audience: config.audience().to_owned(),
-            signing_kid: key.kid.clone(),
-            keys: HashMap::from([(key.kid.clone(), key)]),
-            jwks: json!({ "keys": Vec::from_iter(public) }),
-        })
-    }
-
-    /// The public keys as a JWK set (RFC 7517 section 5); empty for HS256, whose key is no one else's to know.
-    pub fn jwks(&self) -> &Value {
-        &self.jwks
-    }
-
-    pub(super) fn signing_key(&self) -> &Key {
-        &self.keys[&self.signing_kid]
-    }
-
-    pub(super) fn key(&self, kid: &str) -> Option<&Key> {
-        self.keys.get(kid)
-    }
-}
-
-/// The stored ES256 key that signs.
-async fn active_es256(db: &Db, sealing: &SealingKey, clock: &Clock) -> anyhow::Result<SigningKey> {
-    let is_active = |key: &SigningKey| key.algorithm == "ES256" && key.state == "active";
-    if let Some(key) = signing_keys::all(db).await?.into_iter().find(is_active) {
-        return Ok(key);
-    }
-    signing_keys::insert(db, &new_es256(sealing, clock)?).await?;
-    // Another replica's, if that was faster.
-    signing_keys::all(db).await?.into_iter().find(is_active).context("no signing key is active")
-}
-
-fn new_es256(sealing: &SealingKey, clock: &Clock) -> anyhow::Result<SigningKey> {
-    let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
-    let pair = pair.map_err(|_| anyhow!("the system's random generator failed"))?;
-    let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_ec_der(pair.as_ref()), Jws::ES256)?;
-    let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
-    jwk.common.key_id = Some(kid.clone());
-    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    jwk.common.key_algorithm = Some(KeyAlgorithm::ES256);
-    Ok(SigningKey {
-        algorithm: "ES256".to_owned(),
-        state: "active".to_owned(),
-        jwk: serde_json::to_value(&jwk)?,
-        private_key: sealing.seal(pair.as_ref(), kid.as_bytes()),
-        created_at: clock.now(),
-        kid,
-    })
-}
-
-impl Key {
-    fn from_stored(stored: &SigningKey, sealing: &SealingKey) -> anyhow::Result<Key> {
-        let private = sealing.open(&stored.private_key, stored.kid.as_bytes());
-        let private =
-            private.with_context(|| format!("the signing key {} can't be decrypted", stored.kid))?;
-        let jwk: Jwk = serde_json::from_value(stored.jwk.clone())?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private);
-        let pair = pair.map_err(|error| anyhow!("the signing key {} is not one: {error}", stored.kid))?;
-        Key::new(stored.kid.clone(), Jws::ES256, DecodingKey::from_jwk(&jwk)?, Signer::Es256(pair))
-    }
-
-    /// The key id is derived, so that replicas agree and another secret has another one; it tells no more of the
-    /// secret than a token's signature does.
-    fn from_secret(secret: &SecretKey) -> anyhow::Result<Key> {
-        let id = secret.mac(Purpose::KeyId).sign(b"");
-        let signer = Signer::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.expose())));
-        Key::new(secret::base64url(&id[..16]), Jws::HS256, DecodingKey::from_secret(secret.expose()), signer)
-    }
-
-    fn new(kid: String, algorithm: Jws, decoding: DecodingKey, signer: Signer) -> anyhow::Result<Key> {
-        let mut header = Header::new(algorithm);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(kid.clone());
-        let header = secret::base64url(&serde_json::to_vec(&header)?);
-        Ok(Key { kid, algorithm, decoding, signer, header })
-    }
-
-    /// The signature of `message` (RFC 7518 sections 3.2 and 3.4).
-    pub(super) fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
-        match &self.signer {
-            Signer::Es256(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), message);
-                Ok(signature.map_err(|_| anyhow!("signing failed"))?.as_ref().to_vec())
-            }
-            Signer::Hs256(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
+            seals: Seals {
+                present: secret.sealing(Purpose::SigningKey),
+                previous: previous.map(|secret| secret.sealing(Purpose::SigningKey)),
+            },
+            kept: ttl.checked_add(&LEEWAY).unwrap_or(ttl),
+            keys: RwLock::default(),
+            refreshed: Mutex::default(),
         }
+    }
+
+    /// Reads all keys, each of which must be readable.
+    pub async fn load(&self, db: &Db) -> anyhow::Result<()> {
+        let stored = signing_keys::all(db).await?;
+        let keys: Result<Vec<_>, _> = stored.iter().map(|key| self.open(key)).collect();
+        self.replace(keys?);
+        Ok(())
+    }
+
+    /// Takes these for all the keys there are. One that can't be read is left out, and does not keep the others.
+    pub(super) fn take(&self, stored: &[SigningKey]) {
+        let open = |stored| match self.open(stored) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                tracing::error!("{error:#}; its tokens are refused here");
+                None
+            }
+        };
+        self.replace(stored.iter().filter_map(open).collect());
+    }
+
+    /// Reads the keys anew, unless that was done a moment ago.
+    pub async fn refresh(&self, db: &Db) -> Result<()> {
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_none_or(|at| at.elapsed() >= FRESH) {
+            self.take(&signing_keys::all(db).await?);
+            *refreshed = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// The key as it is known here already, else opened.
+    fn open(&self, stored: &SigningKey) -> anyhow::Result<Arc<Key>> {
+        let is_it = |key: &&Arc<Key>| key.number == stored.number && key.signs_from == stored.signs_from;
+        match self.keys().by_kid(&stored.kid).filter(is_it) {
+            Some(key) => Ok(key.clone()),
+            None => Key::open(stored, &self.seals).map(Arc::new),
+        }
+    }
+
+    fn replace(&self, keys: Vec<Arc<Key>>) {
+        let keys = Arc::new(Keys::new(keys, self.kept));
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    pub(super) fn keys(&self) -> Arc<Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn active(&self, now: DateTime<Utc>) -> Result<Arc<Key>> {
+        let active = self.keys().active(now).cloned();
+        active.ok_or_else(|| Error::Internal(anyhow!("there is no key to sign with")))
+    }
+
+    /// The key with this id, if what it signed can be valid.
+    pub(super) fn verifying(&self, kid: &str, now: DateTime<Utc>) -> Option<Arc<Key>> {
+        let keys = self.keys();
+        keys.by_kid(kid).filter(|key| keys.state(key, now) != KeyState::Gone).cloned()
+    }
+
+    /// The public keys as a JWK set (RFC 7517 section 5), those that sign next included; none of HS256, whose key is no one
+    /// else's to know.
+    pub fn jwks(&self, now: DateTime<Utc>) -> Value {
+        let keys = self.keys();
+        let public = keys.verifying(now).filter(|key| key.algorithm != Algorithm::Hs256);
+        json!({ "keys": public.map(|key| &key.jwk).collect::<Vec<_>>() })
+    }
+
+    /// All keys, oldest first.
+    pub fn list(&self, now: DateTime<Utc>) -> Vec<KeyInfo> {
+        let keys = self.keys();
+        let info = |key: &Arc<Key>| KeyInfo {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+            state: keys.state(key, now),
+            created_at: key.created_at,
+            signs_from: key.signs_from,
+            verifies_until: keys.verifies_until(key),
+        };
+        keys.all().iter().map(info).collect()
     }
 }

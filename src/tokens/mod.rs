@@ -1,19 +1,23 @@
 //! Tokens: what a client holds of a session. The only room that knows JWT (RFC 7519, RFC 9068).
 //!
 //! Holds the keys, writes tokens, and says whether one is ours; keeps what was found out about the ones it has seen,
-//! and makes known what changes for them. Whether a session lives is the sessions' to ask. What an access token's header says is used to find one of our keys, and for nothing
-//! else: algorithm and key always come from the [`Keyring`].
+//! and makes known what changes for them. Whether a session lives is the sessions' to ask. What an access token's header
+//! says is used to find one of our keys, and for nothing else: algorithm and key always come from the [`Keyring`].
 
 mod access_token;
 mod changes;
 mod keyring;
+mod keys;
 mod refresh_token;
+mod rotation;
 mod session_cache;
+mod signing_key;
 mod stamps;
 
 pub use access_token::{Claims, Grant};
 pub use changes::{Changes, Effect};
-pub use keyring::Keyring;
+pub use keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
+pub use keys::KeyState;
 pub use refresh_token::RefreshTokens;
 pub use session_cache::{Authenticated, SessionCache, Used};
-pub use stamps::{Stamps, UserStamps};
+pub use stamps::{Moment, Stamps, UserStamps};

@@ -11,11 +11,16 @@ const GENERATION_BYTES: usize = 8;
 
 /// Writes and reads refresh tokens. Reading one proves that this service, or one with the same secret, wrote it.
 #[derive(Debug)]
-pub struct RefreshTokens(MacKey);
+pub struct RefreshTokens {
+    present: MacKey,
+    previous: Option<MacKey>,
+}
 
 impl RefreshTokens {
-    pub fn new(secret: &SecretKey) -> RefreshTokens {
-        RefreshTokens(secret.mac(Purpose::RefreshToken))
+    /// What was written under the `previous` secret is read, too.
+    pub fn new(secret: &SecretKey, previous: Option<&SecretKey>) -> RefreshTokens {
+        let mac = |secret: &SecretKey| secret.mac(Purpose::RefreshToken);
+        RefreshTokens { present: mac(secret), previous: previous.map(mac) }
     }
 
     /// The token of one generation of a session: the same each time.
@@ -23,7 +28,7 @@ impl RefreshTokens {
         let mut bytes = Vec::with_capacity(ID_BYTES + GENERATION_BYTES + 32);
         bytes.extend_from_slice(session.as_bytes());
         bytes.extend_from_slice(&generation.to_be_bytes());
-        bytes.extend_from_slice(&self.0.sign(&bytes));
+        bytes.extend_from_slice(&self.present.sign(&bytes));
         format!("{PREFIX}{}", base64url(&bytes))
     }
 
@@ -31,7 +36,8 @@ impl RefreshTokens {
     pub fn read(&self, token: &str) -> Option<(SessionId, i64)> {
         let bytes = from_base64url(token.strip_prefix(PREFIX)?)?;
         let (message, mac) = bytes.split_at_checked(ID_BYTES + GENERATION_BYTES)?;
-        if !self.0.verify(message, mac) {
+        let ours = |key: &MacKey| key.verify(message, mac);
+        if !ours(&self.present) && !self.previous.as_ref().is_some_and(ours) {
             return None;
         }
         let (id, generation) = message.split_first_chunk::<ID_BYTES>()?;
@@ -46,7 +52,11 @@ mod tests {
     use super::*;
 
     fn tokens(secret: &str) -> RefreshTokens {
-        RefreshTokens::new(&SecretKey::from_text(&secret.repeat(32)).unwrap())
+        RefreshTokens::new(&secret_of(secret), None)
+    }
+
+    fn secret_of(text: &str) -> SecretKey {
+        SecretKey::from_text(&text.repeat(32)).unwrap()
     }
 
     proptest! {
@@ -55,6 +65,9 @@ mod tests {
             let token = tokens("a").write(SessionId::from(id), generation);
             prop_assert_eq!(tokens("a").read(&token), Some((SessionId::from(id), generation)));
             prop_assert_eq!(tokens("b").read(&token), None);
+            let changed = RefreshTokens::new(&secret_of("b"), Some(&secret_of("a")));
+            prop_assert_eq!(changed.read(&token), Some((SessionId::from(id), generation)));
+            prop_assert_eq!(changed.write(SessionId::from(id), generation), tokens("b").write(SessionId::from(id), generation));
         }
 
         #[test]

@@ -23,7 +23,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
 use super::Claims;
-use super::stamps::{Counters, Stamps, UserStamps};
+use super::stamps::{Counters, Moment, Stamps, UserStamps};
 use crate::id::{SessionId, UserId};
 use crate::store::users::User;
 
@@ -130,6 +130,11 @@ impl SessionCache {
     /// Whether the token has not expired and nothing has changed for its session and user.
     pub fn holds(&self, known: &Authenticated, now: DateTime<Utc>) -> bool {
         now.timestamp() < known.expires_at && self.stamps(known.session, known.user.id) == known.stamps
+    }
+
+    /// To be taken before a token's signature is checked: a key that is dropped concerns everyone.
+    pub fn moment(&self) -> Moment {
+        self.counters.moment()
     }
 
     /// To be taken before session and user are read.

@@ -27,9 +27,25 @@ pub struct Stamps {
     pub(super) user: UserStamps,
 }
 
+/// The counter for everyone at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(u32);
+
+impl Stamps {
+    /// As they were at an earlier moment, as far as everyone is concerned.
+    pub fn since(mut self, moment: Moment) -> Stamps {
+        self.user.all = moment.0;
+        self
+    }
+}
+
 impl Counters {
     pub fn new() -> Counters {
         Counters { each: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(), all: AtomicU32::new(0) }
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment(self.all.load(SeqCst))
     }
 
     pub fn of_user(&self, user: UserId) -> UserStamps {

@@ -31,7 +31,7 @@ async fn write(db: &Db, writer: u64) -> Vec<SessionId> {
             .collect();
         let noted: Vec<_> = sessions.iter().copied().map(Some).collect();
         let now = chrono::DateTime::UNIX_EPOCH;
-        changes::insert(&mut tx, Reason::LoggedOut, UserId::from([7; 16]), &noted, now).await.unwrap();
+        changes::insert(&mut tx, Reason::LoggedOut, Some(UserId::from([7; 16])), &noted, now).await.unwrap();
         for _ in 0..dice(20) {
             tokio::task::yield_now().await;
         }

@@ -9,6 +9,7 @@ mod admin_users;
 mod bodies;
 mod envelope;
 mod feed;
+mod keys;
 mod login;
 mod operations;
 mod passwords;

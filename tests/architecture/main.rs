@@ -33,16 +33,43 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("dotenvy", &["config"]),
     // The settings check that a filter is one.
     ("tracing_subscriber", &["telemetry", "config/value: EnvFilter"]),
-    ("aws_lc_rs", &["secret", "hasher", "tokens/keyring"]),
+    ("aws_lc_rs", &["secret", "hasher", "tokens/signing_key"]),
     ("base64", &["secret", "hasher"]),
 ];
 
 /// Which rooms a room may use, in the same way. Who is not listed may use none.
 const ROOMS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["http", "background", "accounts", "store: Db", "app", "telemetry", "config", "error", "clock"]),
-    ("http", &["background", "accounts", "sessions", "store", "app", "error", "id", "secret"]),
-    ("background", &["sessions: note_uses", "store", "app", "error"]),
+    (
+        "cli",
+        &[
+            "http",
+            "background",
+            "accounts",
+            "tokens: KeyInfo KeyState",
+            "store: Db",
+            "app",
+            "telemetry",
+            "config",
+            "error",
+            "clock",
+        ],
+    ),
+    (
+        "http",
+        &[
+            "background",
+            "accounts",
+            "sessions",
+            "tokens: JWKS_MAX_AGE",
+            "store",
+            "app",
+            "error",
+            "id",
+            "secret",
+        ],
+    ),
+    ("background", &["sessions: note_uses", "store", "app", "config", "error"]),
     ("accounts", &["sessions: end_all", "tokens: Effect", "hasher", "store", "app", "config", "error", "id"]),
     ("sessions", &["tokens", "hasher", "store", "app", "error", "id"]),
     ("app", &["tokens", "hasher", "store", "config", "clock", "private", "secret"]),

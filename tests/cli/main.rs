@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod commands;
+mod keys;
 mod logs;
 mod program;
 mod serving;

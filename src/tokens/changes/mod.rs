@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 
-use super::SessionCache;
+use super::{Keyring, SessionCache};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
-use crate::store::changes::{self, News, Reason};
+use crate::store::changes::{self, Change, Reason};
 use crate::store::{Feed, Tx};
 use position::{Old, Position};
 
@@ -44,14 +44,15 @@ const TRUST: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Effect {
     reason: Reason,
-    user: UserId,
+    /// `None`: of the signing keys.
+    user: Option<UserId>,
     sessions: Vec<Option<SessionId>>,
 }
 
 impl Effect {
     /// On all that there is or was of the user.
     pub fn on_user(reason: Reason, user: UserId) -> Effect {
-        Effect { reason, user, sessions: vec![None] }
+        Effect { reason, user: Some(user), sessions: vec![None] }
     }
 
     /// On these sessions of the user, of which there may be none.
@@ -60,7 +61,14 @@ impl Effect {
         user: UserId,
         sessions: impl IntoIterator<Item = SessionId>,
     ) -> Effect {
-        Effect { reason, user, sessions: sessions.into_iter().map(Some).collect() }
+        Effect { reason, user: Some(user), sessions: sessions.into_iter().map(Some).collect() }
+    }
+}
+
+impl Effect {
+    /// That a key was made or dropped.
+    pub fn on_signing_keys() -> Effect {
+        Effect { reason: Reason::SigningKeysChanged, user: None, sessions: vec![None] }
     }
 }
 
@@ -118,20 +126,18 @@ impl Changes {
         self.seen.subscribe()
     }
 
-    /// Follows the changes of all replicas until the database is closed.
-    pub async fn follow(&self, mut feed: Feed) {
+    /// Follows the changes of all replicas until the database is closed. The keyring has the keys from here, too.
+    pub async fn follow(&self, mut feed: Feed, keyring: &Keyring) {
         let mut position = Position::default();
         let mut failing = false;
         while !feed.is_closed() {
             let started = Instant::now();
-            match feed.read(position.seen).await {
-                Ok(news) => {
+            match self.catch_up(&mut feed, &mut position, keyring, failing).await {
+                Ok(caught_up) => {
                     if std::mem::take(&mut failing) {
-                        // Nobody knows what it is that came back.
-                        self.cache.forget_all();
                         tracing::info!("the feed of changes is followed again");
                     }
-                    if !self.take(&mut position, &news) {
+                    if !caught_up {
                         continue;
                     }
                     self.trusted_until.store(self.since_began(started + TRUST), SeqCst);
@@ -154,17 +160,41 @@ impl Changes {
         }
     }
 
-    /// Drops what the news made old; `false` where there is more to read at once.
-    fn take(&self, position: &mut Position, news: &News) -> bool {
-        match position.advance(news) {
-            Old::These(changes) => {
-                changes.iter().for_each(|change| self.cache.forget(change.user_id, change.session_id));
+    /// Reads the news, and drops what they made old; `false` where there is more to read at once. After a failure nobody
+    /// knows what it is that came back, and everything is old.
+    async fn catch_up(
+        &self,
+        feed: &mut Feed,
+        position: &mut Position,
+        keyring: &Keyring,
+        failed: bool,
+    ) -> Result<bool> {
+        let news = feed.read(position.seen).await?;
+        let mut next = *position;
+        let of_keys = |change: &Change| change.user_id.is_none();
+        match next.advance(&news) {
+            Old::These(changes) if !failed && !changes.iter().any(of_keys) => {
+                for change in changes {
+                    self.forget(change.user_id, change.session_id);
+                }
             }
-            Old::Everything => self.cache.forget_all(),
+            _ => {
+                // First the keys: what is found out with the old ones meanwhile is dropped with the rest.
+                keyring.take(&feed.signing_keys().await?);
+                self.cache.forget_all();
+            }
         }
+        *position = next;
         let seen = position.seen.unwrap_or_default();
         self.seen.send_if_modified(|before| std::mem::replace(before, seen) != seen);
-        seen >= news.newest
+        Ok(seen >= news.newest)
+    }
+
+    fn forget(&self, user: Option<UserId>, session: Option<SessionId>) {
+        match user {
+            Some(user) => self.cache.forget(user, session),
+            None => self.cache.forget_all(),
+        }
     }
 
     fn since_began(&self, moment: Instant) -> u64 {
@@ -181,7 +211,7 @@ struct Forgetting<'a> {
 impl Drop for Forgetting<'_> {
     fn drop(&mut self) {
         for Effect { user, sessions, .. } in self.effects {
-            sessions.iter().for_each(|session| self.changes.cache.forget(*user, *session));
+            sessions.iter().for_each(|session| self.changes.forget(*user, *session));
         }
         self.changes.wake.notify_one();
     }

@@ -3,7 +3,7 @@
 use crate::store::changes::{Change, News};
 
 /// The last change that was seen. It begins at whatever is the newest at the first read.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Position {
     pub(super) seen: Option<i64>,
 }
@@ -108,7 +108,7 @@ mod tests {
                 seq,
                 at: DateTime::UNIX_EPOCH,
                 reason: String::new(),
-                user_id: UserId::from([0; 16]),
+                user_id: Some(UserId::from([0; 16])),
                 session_id: None,
             };
             let newest = self.committed().max().unwrap_or(0);
@@ -182,7 +182,7 @@ mod tests {
                 seq: *seq,
                 at: DateTime::UNIX_EPOCH,
                 reason: String::new(),
-                user_id: UserId::from([0; 16]),
+                user_id: Some(UserId::from([0; 16])),
                 session_id: None,
             };
             News { newest, changes: seqs.iter().map(change).collect() }

@@ -1,0 +1,226 @@
+//! One key that signs access tokens: made, sealed for the database, opened again.
+
+use anyhow::{Context, anyhow};
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm as Jws, DecodingKey, Header};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::access_token::TYPE;
+use crate::config::Algorithm;
+use crate::secret::{Purpose, SealingKey, SecretKey, base64url};
+use crate::store::signing_keys::SigningKey;
+
+/// A key, ready for use. Its algorithm is the only one that a token naming it may be signed with.
+pub(super) struct Key {
+    pub kid: String,
+    pub number: i64,
+    pub algorithm: Algorithm,
+    pub created_at: DateTime<Utc>,
+    pub signs_from: DateTime<Utc>,
+    /// The public half; of HS256 what is no secret.
+    pub jwk: Value,
+    pub decoding: DecodingKey,
+    /// The header of every token that it signs, as it is written: base64url of its JSON.
+    pub header: String,
+    signer: Signer,
+}
+
+/// The private half, ready for use. jsonwebtoken would read and check it anew for every token, which costs as much as most
+/// of the signing, and with RSA more than all of it.
+enum Signer {
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(Box<RsaKeyPair>),
+    Hmac(Box<hmac::Key>),
+}
+
+/// What encrypts private halves; and what did so before.
+pub(super) struct Seals {
+    pub present: SealingKey,
+    pub previous: Option<SealingKey>,
+}
+
+impl Seals {
+    fn open(&self, stored: &SigningKey) -> Option<Zeroizing<Vec<u8>>> {
+        let with = |seal: &SealingKey| seal.open(&stored.private_key, stored.kid.as_bytes());
+        with(&self.present).or_else(|| self.previous.as_ref().and_then(with))
+    }
+
+    /// The private half under the present secret, where it is under the one before.
+    pub fn renewed(&self, stored: &SigningKey) -> Option<Vec<u8>> {
+        let context = stored.kid.as_bytes();
+        if self.present.open(&stored.private_key, context).is_some() {
+            return None;
+        }
+        Some(self.present.seal(&self.open(stored)?, context))
+    }
+}
+
+/// A key that is in no database yet.
+pub(super) struct Made {
+    pub kid: String,
+    algorithm: Algorithm,
+    jwk: Value,
+    /// PKCS #8; of HS256 the secret itself.
+    private: Zeroizing<Vec<u8>>,
+}
+
+impl Made {
+    /// A new key pair. RS256 takes up to a second of processor time.
+    pub fn new(algorithm: Algorithm) -> anyhow::Result<Made> {
+        let failed = |_| anyhow!("the system's random generator failed");
+        let random = SystemRandom::new();
+        let private = match algorithm {
+            Algorithm::Es256 => {
+                let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+                pair.map_err(failed)?.as_ref().to_vec()
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random).map_err(failed)?.as_ref().to_vec(),
+            Algorithm::Rs256 => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+                pair.as_der().map_err(failed)?.as_ref().to_vec()
+            }
+            Algorithm::Hs256 => return Err(anyhow!("the secret of HS256 is JWT_SECRET, which nobody makes")),
+        };
+        let private = Zeroizing::new(private);
+        let mut jwk = Signer::open(algorithm, &private)?.public();
+        let kid = serde_json::from_value::<Jwk>(jwk.clone())?.thumbprint(ThumbprintHash::SHA256)?;
+        jwk["kid"] = json!(kid);
+        jwk["alg"] = json!(algorithm.name());
+        jwk["use"] = json!("sig");
+        Ok(Made { kid, algorithm, jwk, private })
+    }
+
+    /// The key of HS256. Its id is derived, so that replicas agree and another secret has another one; it tells no more of
+    /// the secret than a token's signature does.
+    pub fn from_secret(secret: &SecretKey) -> Made {
+        let id = secret.mac(Purpose::KeyId).sign(b"");
+        let kid = base64url(&id[..16]);
+        let jwk = json!({ "kty": "oct", "kid": kid, "alg": Algorithm::Hs256.name(), "use": "sig" });
+        Made { kid, algorithm: Algorithm::Hs256, jwk, private: Zeroizing::new(secret.expose().to_vec()) }
+    }
+
+    /// As the database keeps it.
+    pub fn sealed(
+        self,
+        seals: &Seals,
+        number: i64,
+        created_at: DateTime<Utc>,
+        signs_from: DateTime<Utc>,
+    ) -> SigningKey {
+        SigningKey {
+            number,
+            algorithm: self.algorithm.name().to_owned(),
+            jwk: self.jwk,
+            private_key: seals.present.seal(&self.private, self.kid.as_bytes()),
+            created_at,
+            signs_from,
+            kid: self.kid,
+        }
+    }
+}
+
+impl Key {
+    /// A key of the database.
+    pub fn open(stored: &SigningKey, seals: &Seals) -> anyhow::Result<Key> {
+        let kid = &stored.kid;
+        let algorithm = Algorithm::named(&stored.algorithm).with_context(|| {
+            format!("the signing key {kid} is one of {}, which this version does not know", stored.algorithm)
+        })?;
+        let private = seals.open(stored).with_context(|| {
+            format!(
+                "the signing key {kid} can't be decrypted: it was made under another SECRET_KEY. If the secret was changed, \
+                 set the one before as SECRET_KEY_PREVIOUS"
+            )
+        })?;
+        let signer = Signer::open(algorithm, &private).with_context(|| format!("the signing key {kid}"))?;
+        let decoding = match algorithm {
+            Algorithm::Hs256 => DecodingKey::from_secret(&private),
+            _ => DecodingKey::from_jwk(&serde_json::from_value(stored.jwk.clone())?)?,
+        };
+        let mut header = Header::new(jws(algorithm));
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(kid.clone());
+        Ok(Key {
+            kid: kid.clone(),
+            number: stored.number,
+            algorithm,
+            created_at: stored.created_at,
+            signs_from: stored.signs_from,
+            jwk: stored.jwk.clone(),
+            decoding,
+            header: base64url(&serde_json::to_vec(&header)?),
+            signer,
+        })
+    }
+
+    /// The signature of `message` (RFC 7518 section 3, RFC 8037 section 3.1).
+    pub fn sign(&self, message: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let failed = |_| anyhow!("signing failed");
+        Ok(match &self.signer {
+            Signer::Ecdsa(pair) => {
+                pair.sign(&SystemRandom::new(), message).map_err(failed)?.as_ref().to_vec()
+            }
+            Signer::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Signer::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+                    .map_err(failed)?;
+                signature
+            }
+            Signer::Hmac(key) => hmac::sign(key, message).as_ref().to_vec(),
+        })
+    }
+}
+
+impl Signer {
+    fn open(algorithm: Algorithm, private: &[u8]) -> anyhow::Result<Signer> {
+        Ok(match algorithm {
+            Algorithm::Es256 => {
+                Signer::Ecdsa(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)?)
+            }
+            Algorithm::EdDsa => Signer::Ed25519(Ed25519KeyPair::from_pkcs8(private)?),
+            Algorithm::Rs256 => Signer::Rsa(Box::new(RsaKeyPair::from_pkcs8(private)?)),
+            Algorithm::Hs256 => Signer::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, private))),
+        })
+    }
+
+    /// What of the public half makes the key (RFC 7518 section 6, RFC 8037 section 2).
+    fn public(&self) -> Value {
+        match self {
+            Signer::Ecdsa(pair) => {
+                // An uncompressed point: 4, x, y.
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+                json!({ "kty": "EC", "crv": "P-256", "x": base64url(x), "y": base64url(y) })
+            }
+            Signer::Ed25519(pair) => {
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key().as_ref()) })
+            }
+            Signer::Rsa(pair) => {
+                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                json!({ "kty": "RSA", "n": base64url(&public.n), "e": base64url(&public.e) })
+            }
+            Signer::Hmac(_) => json!({ "kty": "oct" }),
+        }
+    }
+}
+
+/// What the library calls it.
+pub(super) fn jws(algorithm: Algorithm) -> Jws {
+    match algorithm {
+        Algorithm::Es256 => Jws::ES256,
+        Algorithm::EdDsa => Jws::EdDSA,
+        Algorithm::Rs256 => Jws::RS256,
+        Algorithm::Hs256 => Jws::HS256,
+    }
+}
