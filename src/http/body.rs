@@ -82,6 +82,19 @@ impl Body {
         Ok(self.fields().await?.unwrap_or_default())
     }
 
+    /// The pairs of a form, and of nothing else; no body has none.
+    pub async fn pairs(self) -> Result<Vec<(String, String)>> {
+        let format = self.format?;
+        let mut bytes = collect(self.payload).await?;
+        let pairs = match format {
+            Format::Form => decode_pairs(&bytes).ok_or(NO_FORM),
+            Format::Unnamed if bytes.is_empty() => Ok(Vec::new()),
+            _ => Err(Error::UnsupportedMediaType),
+        };
+        bytes.as_mut().zeroize();
+        pairs
+    }
+
     async fn fields(self) -> Result<Option<Fields>> {
         let format = self.format?;
         let mut bytes = collect(self.payload).await?;
@@ -94,17 +107,14 @@ impl Body {
                 Ok(_) => Err(Error::MalformedBody("The body is not a JSON object.")),
                 Err(_) => Err(Error::MalformedBody("The body is not valid JSON.")),
             },
-            Format::Form => match decode_pairs(&bytes) {
-                Some(pairs) => Ok(Some(as_object(pairs))),
-                None => {
-                    Err(Error::MalformedBody("The form is not valid: its names and values must be UTF-8."))
-                }
-            },
+            Format::Form => decode_pairs(&bytes).map(|pairs| Some(as_object(pairs))).ok_or(NO_FORM),
         };
         bytes.as_mut().zeroize();
         Ok(values?.map(|values| Fields { values, broken: Vec::new() }))
     }
 }
+
+const NO_FORM: Error = Error::MalformedBody("The form is not valid: its names and values must be UTF-8.");
 
 async fn collect(mut payload: Payload) -> Result<BytesMut> {
     let all = async {

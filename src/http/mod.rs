@@ -46,8 +46,10 @@ mod current_user;
 mod docs;
 mod envelope;
 mod error;
+mod forward_auth;
 mod health;
 mod keys;
+mod oauth;
 mod params;
 mod passwords;
 mod revocations;
@@ -86,12 +88,18 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Every surface. actix tries routes in this order, so those that are asked most come first.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
+        at("/forward-auth").any(forward_auth::check),
         at("/api/v1/me").get(accounts::me).patch(accounts::update).delete(accounts::delete),
         at("/api/v1/refresh").post(sessions::refresh),
         at("/api/v1/login").post(sessions::login),
         at("/api/v1/logout").post(sessions::logout),
         at("/api/v1/register").post(accounts::register),
+        at("/oauth/token").post(oauth::token),
+        at("/oauth/introspect").post(oauth::introspect),
+        at("/oauth/revoke").post(oauth::revoke),
         at("/.well-known/jwks.json").get(keys::jwks),
+        at("/.well-known/oauth-authorization-server").get(oauth::metadata),
+        at("/.well-known/openid-configuration").get(oauth::metadata),
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
         at("/api/v1/me/password").put(passwords::change),
@@ -140,6 +148,26 @@ impl Endpoint {
     method!(put, PUT);
     method!(patch, PATCH);
     method!(delete, DELETE);
+
+    /// Whatever the method is.
+    fn any<F, Args>(mut self, handler: F) -> Endpoint
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.resource = self.resource.to(handler);
+        self.methods = vec![
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ];
+        self
+    }
 }
 
 /// Where routes are registered; actix's own.

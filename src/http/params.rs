@@ -29,14 +29,19 @@ impl FromRequest for Params {
 impl Params {
     /// A parameter's value; `None` where it is absent.
     pub fn one(&self, name: &str) -> Result<Option<String>> {
-        let pairs = decode_pairs(self.0.as_bytes());
-        let pairs = pairs.ok_or_else(|| Error::InvalidRequest("The query is not valid UTF-8.".to_owned()))?;
-        let mut values = pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut values = self.all(name)?.into_iter();
         let first = values.next();
         match values.next() {
             Some(_) => Err(Error::InvalidRequest(format!("Give `{name}` once."))),
             None => Ok(first),
         }
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub fn all(&self, name: &str) -> Result<Vec<String>> {
+        let pairs = decode_pairs(self.0.as_bytes());
+        let pairs = pairs.ok_or_else(|| Error::InvalidRequest("The query is not valid UTF-8.".to_owned()))?;
+        Ok(pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect())
     }
 
     /// A parameter that `parse` takes; `allowed` says what that is.
@@ -103,19 +108,21 @@ fn read_cursor<Id: From<[u8; 16]>>(cursor: &str) -> Option<Id> {
     Some(Id::from(bytes))
 }
 
+/// A name or value of `application/x-www-form-urlencoded`; `None` where it is not UTF-8 after decoding.
+pub(super) fn decode_text(encoded: &[u8]) -> Option<String> {
+    let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+}
+
 /// The pairs of `application/x-www-form-urlencoded`; `None` where they are not UTF-8 after decoding.
 pub(super) fn decode_pairs(encoded: &[u8]) -> Option<Vec<(String, String)>> {
-    let decode = |part: &[u8]| {
-        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned())
-    };
     let pairs = encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     let pair = |pair: &[u8]| {
         let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
             Some(at) => (&pair[..at], &pair[at + 1..]),
             None => (pair, &[][..]),
         };
-        Some((decode(name)?, decode(value)?))
+        Some((decode_text(name)?, decode_text(value)?))
     };
     pairs.map(pair).collect()
 }

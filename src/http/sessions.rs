@@ -71,16 +71,25 @@ pub(super) async fn login(
     Ok(Json(TokenBody::from(tokens)))
 }
 
+fn by_username(text: String) -> Identifier {
+    Identifier::Username(Username::key_of(&text))
+}
+
+fn by_email(text: String) -> Identifier {
+    Identifier::Email(EmailAddress::key_of(&text))
+}
+
+/// A name of either kind: no username has an `@`.
+pub(super) fn either_name(text: String) -> Identifier {
+    if text.contains('@') { by_email(text) } else { by_username(text) }
+}
+
 /// The one name among `username`, `email` and `login`. More than one is refused whether or not they name the same
 /// account: to tell which address belongs to which name is no one's business.
 fn identifier(fields: &mut Fields) -> Option<Identifier> {
-    let by_username = |text: String| Identifier::Username(Username::key_of(&text));
-    let by_email = |text: String| Identifier::Email(EmailAddress::key_of(&text));
     let username = fields.optional("username", any_text).map(by_username);
     let email = fields.optional("email", any_text).map(by_email);
-    // No username has an `@`.
-    let either = fields.optional("login", any_text);
-    let either = either.map(|text| if text.contains('@') { by_email(text) } else { by_username(text) });
+    let either = fields.optional("login", any_text).map(either_name);
     let mut given = [username, email, either].into_iter().flatten();
     match (given.next(), given.next()) {
         (Some(_), Some(_)) => {

@@ -36,6 +36,7 @@
 
 mod authenticate;
 mod end;
+mod introspect;
 mod login;
 mod refresh;
 
@@ -45,6 +46,7 @@ use std::sync::Arc;
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, logout};
+pub use introspect::{introspect, revoke};
 pub use login::{Identifier, login};
 pub use refresh::refresh;
 
@@ -54,8 +56,8 @@ use crate::app::App;
 use crate::error::Result;
 use crate::store::sessions::Session;
 use crate::store::users::User;
-pub use crate::tokens::Authenticated;
 use crate::tokens::Grant;
+pub use crate::tokens::{Authenticated, Claims};
 
 /// How long a replaced refresh token works whatever has arrived: enough for a slow line, a retry and another tab.
 pub const GRACE: TimeDelta = TimeDelta::seconds(30);

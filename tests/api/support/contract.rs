@@ -15,8 +15,8 @@ pub fn documented_routes() -> BTreeSet<(String, String)> {
     let paths = DOCUMENT["paths"].as_object().unwrap();
     let operations = |path: &str, item: &Value| -> Vec<_> {
         let methods = item.as_object().unwrap().keys();
-        let methods =
-            methods.filter(|method| ["get", "post", "put", "patch", "delete"].contains(&method.as_str()));
+        let methods = methods
+            .filter(|method| ["get", "post", "put", "patch", "delete", "options"].contains(&method.as_str()));
         methods.map(|method| (method.to_uppercase(), path.to_owned())).collect()
     };
     paths.iter().flat_map(|(path, item)| operations(path, item)).collect()

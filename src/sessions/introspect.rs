@@ -1,0 +1,48 @@
+//! What a token is worth, for others than the one who shows it.
+
+use std::sync::Arc;
+
+use super::authenticate::{authenticate, known, verified};
+use super::{LogoutScope, logout};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::store::sessions;
+use crate::store::users::User;
+use crate::tokens::Claims;
+
+/// The claims of an access token and its user as they are now; `None` where it is good for nothing. To be asked about counts
+/// as a use: whoever asks got it from who holds it.
+pub async fn introspect(app: &App, token: &str) -> Result<Option<(Claims, Arc<User>)>> {
+    let Some(claims) = good(verified(app, token, app.clock.now()).await)? else { return Ok(None) };
+    let found = match known(app, token.as_bytes()) {
+        Some(found) => Some(found),
+        None => good(authenticate(app, token).await)?,
+    };
+    Ok(found.map(|found| (claims, found.user.clone())))
+}
+
+/// Ends the session of an access or a refresh token. One that is good for nothing is left alone.
+pub async fn revoke(app: &App, token: &str) -> Result<()> {
+    let now = app.clock.now();
+    let (user, session) = match app.refresh_tokens.read(token) {
+        // Of whatever generation: who held it has held the session.
+        Some((id, _)) => match sessions::by_id(&app.db, id).await? {
+            Some(session) => (session.user_id, id),
+            None => return Ok(()),
+        },
+        None => match good(verified(app, token, now).await)? {
+            Some(claims) => (claims.sub, claims.sid),
+            None => return Ok(()),
+        },
+    };
+    logout(app, user, session, LogoutScope::Session).await
+}
+
+/// `None` where the token is at fault.
+fn good<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::InvalidToken | Error::ExpiredToken | Error::RevokedToken) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
