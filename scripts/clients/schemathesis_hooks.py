@@ -1,57 +1,34 @@
 """Who schemathesis is when it calls a protected operation.
 
-A fresh user for every single call: an account that a call deletes, a session that it ends or a password that it changes is then
-missed by no other. Where a role is needed, the admin.
+A fresh user for every single call: an account that a call deletes, a session that it ends or a password that it changes
+is then missed by no other. Where a role is needed, the admin.
 """
 
-import base64
 import itertools
-import json
-import os
 
-import requests
 import schemathesis
 
-BASE_URL = os.environ["PORTCULLIS_URL"]
-# What the document has as examples. The password is that of all users here, so that the examples of `DELETE /api/v1/me` and its like
-# succeed; the others name nothing, and what they stand for takes their place.
-PASSWORD = "tidal-lantern-mosaic-42"
+from service import ADMIN, login, parts, register
+
+# What the document has as examples. They name nothing; what they stand for takes their place.
 EXAMPLE_ID = "019a96b3-0400-7000-8000-000000000001"
 EXAMPLE_REFRESH_TOKEN = "pc_rt_AZqlrMEAcACAAAAAAAAAAAAAAAEv3k0Q2mZ7xw"
 
 numbers = itertools.count(1)
-http = requests.Session()
-
-
-def post(path: str, body: dict[str, str]) -> dict:
-    response = http.post(BASE_URL + path, json=body, timeout=10)
-    response.raise_for_status()
-    return response.json()
-
-
-def login(username: str, password: str) -> dict:
-    return post("/api/v1/login", {"username": username, "password": password})
 
 
 def fresh_user() -> dict:
-    username = f"st-{next(numbers)}"
-    post("/api/v1/register", {"username": username, "password": PASSWORD})
-    return login(username, PASSWORD)
-
-
-def session_id(access_token: str) -> str:
-    claims = access_token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"]
+    return login(register(f"st-{next(numbers)}")["username"])
 
 
 class Identity:
     admin: dict | None = None
 
     def get(self, case, context):
-        if not context.operation.path.startswith(("/api/v1/admin/", "/api/v1/revocations")):
+        if not context.operation.path.startswith(("/api/v1/admin/", "/api/v1/revocations", "/oauth/introspect")):
             return fresh_user()
         if Identity.admin is None:
-            Identity.admin = login(os.environ["ADMIN_USERNAME"], os.environ["ADMIN_PASSWORD"])
+            Identity.admin = login(*ADMIN)
         return Identity.admin
 
     def set(self, case, tokens, context):
@@ -59,7 +36,7 @@ class Identity:
         case.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         if case.path_parameters and case.path_parameters.get("id") == EXAMPLE_ID:
             is_session = context.operation.path == "/api/v1/me/sessions/{id}"
-            case.path_parameters["id"] = session_id(tokens["access_token"]) if is_session else tokens["user"]["id"]
+            case.path_parameters["id"] = parts(tokens["access_token"])[1]["sid"] if is_session else tokens["user"]["id"]
 
 
 @schemathesis.hook
