@@ -139,27 +139,35 @@ class Bench:
 
     def token(self, server: Server, path: str = "/api/v1/login", user: str = "login0") -> str:
         body = json.dumps({"username": user, "password": PASSWORD})
-        status, answer = request(server, "POST", path, body, {"content-type": "application/json"})
+        status, _, answer = request(server, "POST", path, body, {"content-type": "application/json"})
         if status != 200:
             raise RuntimeError(f"a login was answered {status}: {answer!r}")
         return json.loads(answer)["access_token"]
 
     def body_length(self, server: Server, path: str, token: str) -> int:
-        status, answer = request(server, "GET", path, None, {"authorization": f"Bearer {token}"})
+        return len(self._asked(server, path, token)[1])
+
+    def headers(self, server: Server, path: str, token: str) -> list[tuple[str, str]]:
+        return self._asked(server, path, token)[0]
+
+    def _asked(self, server: Server, path: str, token: str) -> tuple[list[tuple[str, str]], bytes]:
+        status, headers, answer = request(server, "GET", path, None, {"authorization": f"Bearer {token}"})
         if status != 200:
             raise RuntimeError(f"{path} was answered {status}: {answer!r}")
-        return len(answer)
+        return headers, answer
 
     def settle(self) -> None:
         """Lets what the last round left behind end: a batch of hashes, say."""
         time.sleep(0.5)
 
 
-def request(server: Server, method: str, path: str, body: str | None, headers: dict) -> tuple[int, bytes]:
+def request(
+    server: Server, method: str, path: str, body: str | None, headers: dict
+) -> tuple[int, list[tuple[str, str]], bytes]:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        return answer.status, answer.getheaders(), answer.read()
     finally:
         connection.close()

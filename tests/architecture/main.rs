@@ -22,6 +22,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // An id and a hash are columns, wherever they are defined.
     ("sqlx", &["store", "id: Type", "hasher: Type"]),
     ("jsonwebtoken", &["tokens"]),
+    ("ed25519_dalek", &["tokens/signing_key"]),
     ("bcrypt", &["hasher/scheme"]),
     ("bcrypt_lanes", &["hasher"]),
     ("rustix", &["hasher/queue"]),
