@@ -3,18 +3,20 @@
 create table numbered_keys (
     kid text not null primary key,
     algorithm text not null,
-    -- The public half, as a JWK (RFC 7517).
-    jwk text not null,
-    -- PKCS #8, encrypted under the secret.
+    -- PKCS #8, encrypted under the secret; of HS256 the secret itself. The public half is derived from it.
     private_key blob not null,
     created_at text not null,
     -- Who makes the next key takes the next number: of replicas that do so at once, one makes it.
     number integer not null unique,
-    signs_from text not null
+    signs_from text not null,
+    -- The longest lifetime of its tokens, in seconds: for so long it verifies after it has signed. What it was so far is not
+    -- known.
+    longest_ttl integer not null
 ) strict;
 
 insert into numbered_keys
-    select kid, algorithm, jwk, private_key, created_at, row_number() over (order by created_at, kid), created_at
+    select kid, algorithm, private_key, created_at, row_number() over (order by created_at, kid), created_at,
+        86400
     from signing_keys;
 drop table signing_keys;
 alter table numbered_keys rename to signing_keys;

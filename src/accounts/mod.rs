@@ -12,7 +12,7 @@ mod register;
 
 pub use administer::{AdminChanges, administer};
 pub use delete::delete;
-pub use name::{DisplayName, EmailAddress, Username};
+pub use name::{DisplayName, EmailAddress, ROLE_NAME, Username, role_name};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
 pub use register::{Registration, create, ensure_open};

@@ -24,6 +24,16 @@ pub struct EmailAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
+/// What [`role_name`] takes.
+pub const ROLE_NAME: &str = "the name of a role: 1 to 32 of a-z, 0-9, _ and -";
+
+/// A text that may be the name of a role.
+pub fn role_name(text: &str) -> Option<String> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
+    ((1..=32).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
 impl Username {
     pub fn parse(text: &str) -> Result<Username, Broken> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');

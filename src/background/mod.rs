@@ -1,8 +1,8 @@
 //! What is done beside the requests, while the service runs.
 //!
 //! Every replica follows the feed of changes, writes down which sessions were used, and looks whether the signing key has
-//! signed for long enough. Pruning is done by whichever
-//! replica finds it due first (the table `schedule`): one is enough, and none holds a lock for it.
+//! signed for long enough. Pruning is done by whichever replica finds it due first (the table `schedule`): one is enough, and
+//! none holds a lock for it.
 
 mod pruning;
 

@@ -19,7 +19,8 @@ pub(super) enum KeysCommand {
     /// Drops a key that is not safe any more: what it signed is refused at once. If it is the one that signs, a new one
     /// takes its place at once, and everyone has to refresh.
     Revoke {
-        /// The key's id, as `list` shows it.
+        /// The key's id, as `list` shows it. One in 64 begins with a hyphen.
+        #[arg(value_name = "KEY", allow_hyphen_values = true)]
         kid: String,
     },
 }

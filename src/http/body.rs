@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
@@ -55,9 +55,8 @@ impl FromRequest for Body {
 }
 
 fn format(headers: &HeaderMap) -> Result<Format> {
-    let encoded = headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let is_encoded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let encoded = headers.get_all(CONTENT_ENCODING).any(is_encoded);
     let Some(media_type) = headers.get(CONTENT_TYPE).filter(|_| !encoded) else {
         return if encoded { Err(Error::UnsupportedMediaType) } else { Ok(Format::Unnamed) };
     };

@@ -88,7 +88,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Every surface. actix tries routes in this order, so those that are asked most come first.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        at("/forward-auth").any(forward_auth::check),
+        at(forward_auth::PATH).any(forward_auth::check),
         at("/api/v1/me").get(accounts::me).patch(accounts::update).delete(accounts::delete),
         at("/api/v1/refresh").post(sessions::refresh),
         at("/api/v1/login").post(sessions::login),
@@ -199,6 +199,7 @@ pub fn serve(
             .configure(own_routes.clone())
             .default_service(web::to(not_found))
             .wrap(cors(&app.config.cors_origins))
+            .wrap(Condition::new(!app.config.cors_origins.is_empty(), from_fn(forward_auth::without_origin)))
             .wrap(from_fn(envelope::wrap))
     });
     Ok(server
@@ -220,8 +221,8 @@ fn cors(origins: &[String]) -> Condition<Cors> {
     let cors = Cors::default()
         .block_on_origin_mismatch(false)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(["authorization", "content-type", "x-request-id"])
-        .expose_headers(["location", "retry-after", "www-authenticate", "x-request-id"])
+        .allowed_headers(["authorization", "content-type", "if-none-match", "x-request-id"])
+        .expose_headers(["etag", "location", "retry-after", "www-authenticate", "x-request-id"])
         .max_age(3600);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)

@@ -52,7 +52,8 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> 
 /// The claims of a token that is good but for its session.
 pub(super) async fn verified(app: &App, token: &str, now: DateTime<Utc>) -> Result<Claims> {
     // Of a key that was made or dropped this replica learns with all other changes.
-    if !app.changes.are_followed() || app.keyring.may_lack_key_of(token, now) {
+    app.keyring.settle(&app.db, &app.changes).await?;
+    if app.keyring.may_lack_key_of(token, now) {
         app.keyring.refresh(&app.db).await?;
     }
     app.keyring.verify(token, now)

@@ -39,6 +39,7 @@ pub async fn login(
         _ => None,
     };
 
+    app.keyring.settle(&app.db, &app.changes).await?;
     let now = app.clock.now();
     let ends_by = now + app.config.session_max_age;
     let session = Session {

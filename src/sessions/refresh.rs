@@ -17,25 +17,19 @@ use crate::tokens::Effect;
 /// one with another name.
 pub async fn refresh(app: &App, token: &str, client_id: Option<&str>) -> Result<TokenResponse> {
     let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
+    app.keyring.settle(&app.db, &app.changes).await?;
     let now = app.clock.now();
     let expires_at = now + app.config.refresh_token_ttl;
-    let session = match sessions::rotate(&app.db, id, generation, now, expires_at, now - GRACE).await? {
+    let rotated = sessions::rotate(&app.db, id, generation, now, expires_at, now - GRACE, client_id).await?;
+    let mut session = match rotated {
         Some(rotated) => rotated,
-        None => replaced_before(app, id, generation, now, expires_at).await?,
+        None => replaced_before(app, id, generation, now, expires_at, client_id).await?,
     };
-    let session = of_client(session, client_id)?;
+    if session.client_id.is_none() {
+        session.client_id = client_id.map(str::to_owned);
+    }
     let user = user(app, session.user_id, now).await?.filter(|user| !user.disabled);
     issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)
-}
-
-/// The session as the client's that asks. It need not say who it is; but it can't be another than the one that logged in.
-fn of_client(mut session: Session, client_id: Option<&str>) -> Result<Session> {
-    match (&session.client_id, client_id) {
-        (Some(its), Some(said)) if its != said => return Err(Error::InvalidRefreshToken),
-        (None, Some(said)) => session.client_id = Some(said.to_owned()),
-        _ => {}
-    }
-    Ok(session)
 }
 
 /// The user, from memory where that can be believed. Of a role that another replica took less than a second ago the token may
@@ -59,8 +53,14 @@ async fn replaced_before(
     generation: i64,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+    client_id: Option<&str>,
 ) -> Result<Session> {
+    let is_theirs = |session: &Session| match (&session.client_id, client_id) {
+        (Some(its), Some(said)) => its == said,
+        _ => true,
+    };
     let session = sessions::by_id(&app.db, id).await?.filter(|session| session.is_open(now));
+    let session = session.filter(is_theirs);
     // A generation that is yet to come has a valid MAC only where the database was set back to a backup.
     let session =
         session.filter(|session| generation < session.generation).ok_or(Error::InvalidRefreshToken)?;

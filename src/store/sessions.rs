@@ -123,7 +123,7 @@ pub async fn insert(tx: &mut Tx, session: &Session) -> Result<()> {
 }
 
 /// Replaces generation `generation` by the next, once: `None` where it is not the present one, or the session is
-/// not open. That the token came back proves that its generation arrived. Rotations are remembered as long as one
+/// not open, or another client's than the one that says who it is. That the token came back proves that its generation arrived. Rotations are remembered as long as one
 /// follows the other sooner than `forget`, the moment before which none is of interest.
 pub async fn rotate(
     db: impl Executor<'_>,
@@ -132,12 +132,14 @@ pub async fn rotate(
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     forget: DateTime<Utc>,
+    client_id: Option<&str>,
 ) -> Result<Option<Session>> {
     let sql = "update sessions set generation = generation + 1, arrived = generation, last_used_at = $3, \
                rotations = case when last_used_at < $7 then cast($5 as text) \
                else substr(cast($5 as text) || ',' || rotations, 1, $6) end, \
                expires_at = case when $4 < ends_by then $4 else ends_by end \
-               where id = $1 and generation = $2 and ended_at is null and expires_at > $3 returning *";
+               where id = $1 and generation = $2 and ended_at is null and expires_at > $3 \
+               and (client_id is null or cast($8 as text) is null or client_id = $8) returning *";
     db.query(sql)
         .bind(id)
         .bind(generation)
@@ -146,6 +148,7 @@ pub async fn rotate(
         .bind(now.timestamp_micros().to_string())
         .bind(ROTATIONS_KEPT)
         .bind(forget)
+        .bind(client_id)
         .fetch_optional()
         .await
 }

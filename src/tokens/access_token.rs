@@ -1,6 +1,7 @@
 //! Signing and verifying one access token.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -60,8 +61,14 @@ struct TokenHeader {
 impl TokenHeader {
     fn of(token: &str) -> Option<TokenHeader> {
         let (header, _) = token.split_once('.')?;
-        serde_json::from_slice(&secret::from_base64url(header)?).ok()
+        object(header)
     }
+}
+
+/// A JSON object in base64url (RFC 7515 section 2): the library would take a list for one, too.
+fn object<T: DeserializeOwned>(encoded: &str) -> Option<T> {
+    let json = secret::from_base64url(encoded)?;
+    json.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&json).ok()).flatten()
 }
 
 impl Keyring {
@@ -120,7 +127,7 @@ impl Keyring {
         }
         // All that was signed behind the header: a token of more parts has none that is base64url.
         let (_, payload) = message.split_once('.')?;
-        serde_json::from_slice(&secret::from_base64url(payload)?).ok()
+        object(payload)
     }
 
     /// Whether a token names a key that is not known here, as a new one is for a moment.

@@ -1,18 +1,22 @@
 //! The keys at hand: what signs and verifies access tokens.
 //!
-//! The database has them; here is a copy, which [`take`](Keyring::take) replaces as a whole. Who follows the changes does
-//! that ([`Changes`](super::Changes)), and whoever has reason to think that it is old. What becomes of the keys is decided in
+//! The database has them; here is a copy. Who follows the changes keeps it up to date ([`Changes`]), and whoever has reason to
+//! think that it is old reads it anew ([`Keyring::refresh`]). What becomes of the keys is decided in
 //! [`rotation`](super::rotation).
+//!
+//! Reads overtake each other. So each takes a number before it asks the database, and a copy is never replaced by one of a
+//! lower number: whoever knows that a key was dropped and then reads, knows that it stays dropped here.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
-use super::access_token::LEEWAY;
+use super::Changes;
 use super::keys::{KeyState, Keys};
 use super::signing_key::{Key, Seals};
 use crate::config::{Algorithm, Config};
@@ -32,10 +36,30 @@ pub struct Keyring {
     pub(super) issuer: String,
     pub(super) audience: String,
     pub(super) seals: Seals,
-    kept: TimeDelta,
-    keys: RwLock<Arc<Keys>>,
-    /// When [`refresh`](Self::refresh) read them last.
-    refreshed: Mutex<Option<Instant>>,
+    /// The lifetime of tokens that are signed here.
+    pub(super) token_ttl: TimeDelta,
+    copy: RwLock<Copy>,
+    reads: AtomicU64,
+    refreshed: tokio::sync::Mutex<Option<Refresh>>,
+    /// Keys that can't be read, of which the log has been told.
+    unreadable: Mutex<BTreeSet<String>>,
+}
+
+#[derive(Default)]
+struct Copy {
+    keys: Arc<Keys>,
+    read: u64,
+}
+
+/// A read's place among all reads: taken before the database is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadNumber(u64);
+
+/// The last [`Keyring::refresh`] that asked the database.
+struct Refresh {
+    began: Instant,
+    ended: Instant,
+    succeeded: bool,
 }
 
 /// What can be told of a key.
@@ -55,7 +79,6 @@ impl Keyring {
     pub fn new(config: &Config, secret: &SecretKey, previous: Option<&SecretKey>) -> Keyring {
         // Chosen once for the process; a second choice of the same is refused, which changes nothing.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
-        let ttl = TimeDelta::from_std(config.access_token_ttl).unwrap_or(TimeDelta::MAX);
         Keyring {
             issuer: config.public_url.clone(),
             audience: config.audience().to_owned(),
@@ -63,58 +86,94 @@ impl Keyring {
                 present: secret.sealing(Purpose::SigningKey),
                 previous: previous.map(|secret| secret.sealing(Purpose::SigningKey)),
             },
-            kept: ttl.checked_add(&LEEWAY).unwrap_or(ttl),
-            keys: RwLock::default(),
-            refreshed: Mutex::default(),
+            token_ttl: TimeDelta::from_std(config.access_token_ttl).unwrap_or(TimeDelta::MAX),
+            copy: RwLock::default(),
+            reads: AtomicU64::new(0),
+            refreshed: tokio::sync::Mutex::default(),
+            unreadable: Mutex::default(),
         }
     }
 
     /// Reads all keys, each of which must be readable.
     pub async fn load(&self, db: &Db) -> anyhow::Result<()> {
+        self.read(db).await.map(drop)
+    }
+
+    /// As [`load`](Self::load), and returns what was read: the copy may be newer already.
+    pub(super) async fn read(&self, db: &Db) -> anyhow::Result<Arc<Keys>> {
+        let number = self.begin_read();
         let stored = signing_keys::all(db).await?;
         let keys: Result<Vec<_>, _> = stored.iter().map(|key| self.open(key)).collect();
-        self.replace(keys?);
-        Ok(())
+        Ok(self.replace(number, keys?))
+    }
+
+    pub(super) fn begin_read(&self) -> ReadNumber {
+        ReadNumber(self.reads.fetch_add(1, SeqCst) + 1)
     }
 
     /// Takes these for all the keys there are. One that can't be read is left out, and does not keep the others.
-    pub(super) fn take(&self, stored: &[SigningKey]) {
-        let open = |stored| match self.open(stored) {
+    pub(super) fn take(&self, number: ReadNumber, stored: &[SigningKey]) {
+        let open = |stored: &SigningKey| match self.open(stored) {
             Ok(key) => Some(key),
             Err(error) => {
-                tracing::error!("{error:#}; its tokens are refused here");
+                let mut told = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.insert(stored.kid.clone()) {
+                    tracing::error!("{error:#}; its tokens are refused here");
+                }
                 None
             }
         };
-        self.replace(stored.iter().filter_map(open).collect());
+        self.replace(number, stored.iter().filter_map(open).collect());
     }
 
-    /// Reads the keys anew, unless that was done a moment ago.
+    /// Makes sure that the copy is as new as it has to be: where the changes are not followed, it is read.
+    pub async fn settle(&self, db: &Db, changes: &Changes) -> Result<()> {
+        if changes.are_followed() { Ok(()) } else { self.refresh(db).await }
+    }
+
+    /// Reads the keys anew, unless that was done a moment ago. However many ask while the database is away, each waits for one
+    /// attempt at most.
     pub async fn refresh(&self, db: &Db) -> Result<()> {
-        let mut refreshed = self.refreshed.lock().await;
-        if refreshed.is_none_or(|at| at.elapsed() >= FRESH) {
-            self.take(&signing_keys::all(db).await?);
-            *refreshed = Some(Instant::now());
+        let asked = Instant::now();
+        let mut last = self.refreshed.lock().await;
+        match &*last {
+            Some(last) if last.succeeded && asked < last.began + FRESH => return Ok(()),
+            Some(last) if !last.succeeded && asked < last.ended => {
+                return Err(Error::Unavailable(anyhow!("the signing keys could not be read a moment ago")));
+            }
+            _ => {}
         }
+        let (began, number) = (Instant::now(), self.begin_read());
+        let stored = signing_keys::all(db).await;
+        *last = Some(Refresh { began, ended: Instant::now(), succeeded: stored.is_ok() });
+        self.take(number, &stored?);
         Ok(())
     }
 
     /// The key as it is known here already, else opened.
     fn open(&self, stored: &SigningKey) -> anyhow::Result<Arc<Key>> {
-        let is_it = |key: &&Arc<Key>| key.number == stored.number && key.signs_from == stored.signs_from;
+        let is_it = |key: &&Arc<Key>| {
+            (key.number, key.signs_from, key.longest_ttl.num_seconds())
+                == (stored.number, stored.signs_from, stored.longest_ttl)
+        };
         match self.keys().by_kid(&stored.kid).filter(is_it) {
             Some(key) => Ok(key.clone()),
             None => Key::open(stored, &self.seals).map(Arc::new),
         }
     }
 
-    fn replace(&self, keys: Vec<Arc<Key>>) {
-        let keys = Arc::new(Keys::new(keys, self.kept));
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    /// Replaces the copy, unless it is newer.
+    fn replace(&self, number: ReadNumber, keys: Vec<Arc<Key>>) -> Arc<Keys> {
+        let keys = Arc::new(Keys::new(keys));
+        let mut copy = self.copy.write().unwrap_or_else(PoisonError::into_inner);
+        if copy.read < number.0 {
+            *copy = Copy { keys: keys.clone(), read: number.0 };
+        }
+        keys
     }
 
     pub(super) fn keys(&self) -> Arc<Keys> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.copy.read().unwrap_or_else(PoisonError::into_inner).keys.clone()
     }
 
     pub(super) fn active(&self, now: DateTime<Utc>) -> Result<Arc<Key>> {
@@ -139,14 +198,28 @@ impl Keyring {
     /// All keys, oldest first.
     pub fn list(&self, now: DateTime<Utc>) -> Vec<KeyInfo> {
         let keys = self.keys();
-        let info = |key: &Arc<Key>| KeyInfo {
-            kid: key.kid.clone(),
-            algorithm: key.algorithm,
-            state: keys.state(key, now),
-            created_at: key.created_at,
-            signs_from: key.signs_from,
-            verifies_until: keys.verifies_until(key),
-        };
-        keys.all().iter().map(info).collect()
+        keys.all().iter().map(|key| keys.info(key, now)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A read that began before a key was dropped, and ends after the one that saw it dropped.
+    #[test]
+    fn an_older_read_brings_nothing_back() {
+        let secret = SecretKey::from_text(&"a".repeat(32)).unwrap();
+        let config = crate::cli::config_from(["portcullis"], []).unwrap();
+        let keyring = Keyring::new(&config, &secret, None);
+        let now = DateTime::UNIX_EPOCH;
+        let made = super::super::signing_key::NewKey::new(Algorithm::Es256).unwrap();
+        let stored = made.sealed(&keyring.seals, 1, now, now, TimeDelta::minutes(15));
+        let (older, newer) = (keyring.begin_read(), keyring.begin_read());
+        keyring.take(newer, &[]);
+        keyring.take(older, std::slice::from_ref(&stored));
+        assert!(keyring.list(now).is_empty());
+        keyring.take(keyring.begin_read(), &[stored]);
+        assert_eq!(keyring.list(now).len(), 1);
     }
 }

@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
+use super::access_token::LEEWAY;
+use super::keyring::KeyInfo;
 use super::signing_key::Key;
 
 /// What a key does.
@@ -38,13 +40,11 @@ impl KeyState {
 #[derive(Default)]
 pub(super) struct Keys {
     all: Vec<Arc<Key>>,
-    /// How long a key verifies after the next one took its place.
-    kept: TimeDelta,
 }
 
 impl Keys {
-    pub fn new(all: Vec<Arc<Key>>, kept: TimeDelta) -> Keys {
-        Keys { all, kept }
+    pub fn new(all: Vec<Arc<Key>>) -> Keys {
+        Keys { all }
     }
 
     pub fn all(&self) -> &[Arc<Key>] {
@@ -56,9 +56,14 @@ impl Keys {
         self.all.last()
     }
 
+    /// The latest one that was made, of those that sign no later than this: one that signs long after now is a wrong clock's.
+    pub fn newest_until(&self, latest: DateTime<Utc>) -> Option<&Arc<Key>> {
+        self.all.iter().rfind(|key| key.signs_from <= latest)
+    }
+
     /// The number of the next one. Who takes it makes that one, and no one else.
     pub fn next_number(&self) -> i64 {
-        self.newest().map_or(1, |newest| newest.number + 1)
+        self.newest().map_or(1, |newest| newest.number.saturating_add(1))
     }
 
     /// The one that signs. Where a wrong clock has it that none does yet, the oldest.
@@ -77,7 +82,7 @@ impl Keys {
 
     /// Until when it verifies; `None` where no end is known.
     pub fn verifies_until(&self, key: &Key) -> Option<DateTime<Utc>> {
-        self.retires_at(key)?.checked_add_signed(self.kept)
+        self.retires_at(key)?.checked_add_signed(key.longest_ttl + LEEWAY)
     }
 
     pub fn state(&self, key: &Key, now: DateTime<Utc>) -> KeyState {
@@ -90,6 +95,18 @@ impl Keys {
             KeyState::Next
         } else {
             KeyState::Retired
+        }
+    }
+
+    /// What can be told of a key.
+    pub fn info(&self, key: &Key, now: DateTime<Utc>) -> KeyInfo {
+        KeyInfo {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+            state: self.state(key, now),
+            created_at: key.created_at,
+            signs_from: key.signs_from,
+            verifies_until: self.verifies_until(key),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Holds the keys, writes tokens, and says whether one is ours; keeps what was found out about the ones it has seen,
 //! and makes known what changes for them. Whether a session lives is the sessions' to ask. What an access token's header
-//! says is used to find one of our keys, and for nothing else: algorithm and key always come from the [`Keyring`].
+//! says is used to find one of our keys, and for nothing else: algorithm and key always come from the [`Keyring`]. It has a
+//! copy of all keys at one moment (`Keys`), each ready for use (`Key`); the rows that they come from are the store's.
 
 mod access_token;
 mod changes;

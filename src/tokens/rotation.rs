@@ -7,6 +7,7 @@
 //! they are told to knows it by then. The first key, one of another algorithm and one in the place of a revoked key sign at
 //! once: there, waiting would help nobody, and who verifies asks again when a token names a key that is new to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -14,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
 use super::keys::{KeyState, Keys};
-use super::signing_key::Made;
+use super::signing_key::{Key, NewKey};
 use super::{Changes, Effect};
 use crate::config::{Algorithm, Config};
 use crate::store::{Db, signing_keys};
@@ -22,11 +23,15 @@ use crate::store::{Db, signing_keys};
 /// How long a key is published before it signs.
 const LEAD: TimeDelta = TimeDelta::seconds(2 * JWKS_MAX_AGE.as_secs() as i64);
 
+/// A next key that signs later than this from now was made by a wrong clock, and is none.
+const LATEST_NEXT: TimeDelta = TimeDelta::seconds(LEAD.num_seconds() + 60);
+
 /// Each time another replica is faster, there is a key more than before; it never takes many.
 const TRIES: usize = 10;
 
 impl Keyring {
-    /// Makes sure that there is a key of the algorithm that the settings want, which signs from now on if it is new.
+    /// Makes sure that there is a key of the algorithm that the settings want, which signs from now on if it is new; and that
+    /// all keys verify for as long as what is signed here lives.
     pub async fn provide(
         &self,
         db: &Db,
@@ -34,31 +39,59 @@ impl Keyring {
         config: &Config,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
+        self.keep_for_long_enough(db, changes, now).await?;
         let given = match (config.jwt_algorithm, &config.jwt_secret) {
             (Algorithm::Hs256, None) => bail!("JWT_ALGORITHM=HS256 needs JWT_SECRET"),
             (Algorithm::Hs256, Some(secret)) => Some(secret),
             _ => None,
         };
         for _ in 0..TRIES {
-            self.load(db).await?;
-            let keys = self.keys();
-            let made = match given {
-                Some(secret) => Made::from_secret(secret),
-                None => match keys.newest() {
-                    Some(newest) if newest.algorithm == config.jwt_algorithm => return Ok(()),
-                    _ => make(config.jwt_algorithm).await?,
-                },
+            let keys = self.read(db).await?;
+            let newest = keys.newest_until(now + LATEST_NEXT);
+            let new = match given {
+                Some(secret) => NewKey::from_secret(secret),
+                None if newest.is_some_and(|newest| newest.algorithm == config.jwt_algorithm) => {
+                    return Ok(());
+                }
+                None => make(config.jwt_algorithm).await?,
             };
-            if keys.newest().is_some_and(|newest| newest.kid == made.kid) {
+            if newest.is_some_and(|newest| newest.kid == new.kid) {
                 return Ok(());
             }
-            if self.add(db, changes, &keys, made, now, now).await? {
+            let kid = new.kid.clone();
+            if self.add(db, changes, &keys, new, now, now).await? {
+                if let Some(before) = newest {
+                    tracing::warn!(
+                        "JWT_ALGORITHM or JWT_SECRET is not what it was: access tokens are signed with the new key {kid} ({}) \
+                         in place of {} ({}), by all replicas",
+                        config.jwt_algorithm.name(),
+                        before.kid,
+                        before.algorithm.name()
+                    );
+                }
                 return Ok(());
             }
         }
         Err(anyhow!(
             "other replicas keep making signing keys; do they have the same JWT_ALGORITHM and JWT_SECRET?"
         ))
+    }
+
+    async fn keep_for_long_enough(
+        &self,
+        db: &Db,
+        changes: &Changes,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let keys = self.keys();
+        if keys.all().iter().all(|key| key.longest_ttl >= self.token_ttl) {
+            return Ok(());
+        }
+        let mut tx = db.begin().await?;
+        if signing_keys::set_longest_ttl(&mut tx, self.token_ttl.num_seconds()).await? {
+            changes.commit(tx, &[Effect::on_signing_keys()], now).await?;
+        }
+        Ok(())
     }
 
     /// Publishes the key that signs next, or finds the one that has been. `true` beside one that was made now.
@@ -68,7 +101,13 @@ impl Keyring {
         changes: &Changes,
         now: DateTime<Utc>,
     ) -> anyhow::Result<(KeyInfo, bool)> {
-        self.publish_next(db, changes, now, now + LEAD).await
+        let keys = self.read(db).await?;
+        let newest = keys.newest_until(now + LATEST_NEXT);
+        let newest = newest.context("there is no signing key yet; `portcullis serve` makes the first")?;
+        if newest.algorithm == Algorithm::Hs256 {
+            bail!("the key of HS256 is JWT_SECRET: set another one and restart");
+        }
+        self.publish_next(db, changes, &keys, newest, now, now + LEAD).await
     }
 
     /// Publishes the key that signs next, if the present one will have signed for `every` by then.
@@ -79,15 +118,14 @@ impl Keyring {
         every: Duration,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        self.load(db).await?;
-        let keys = self.keys();
-        let Some(newest) = keys.newest().filter(|key| key.algorithm != Algorithm::Hs256) else {
-            return Ok(());
-        };
+        let keys = self.read(db).await?;
+        let newest = keys.newest_until(now + LATEST_NEXT);
+        let Some(newest) = newest.filter(|key| key.algorithm != Algorithm::Hs256) else { return Ok(()) };
         let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         let Some(due) = newest.signs_from.checked_add_signed(every) else { return Ok(()) };
         if due - LEAD <= now {
-            let (key, made) = self.publish_next(db, changes, now, due.max(now + LEAD)).await?;
+            let due = due.max(now + LEAD);
+            let (key, made) = self.publish_next(db, changes, &keys, newest, now, due).await?;
             if made {
                 tracing::info!(kid = key.kid, "a new key signs access tokens from {} on", key.signs_from);
             }
@@ -99,22 +137,17 @@ impl Keyring {
         &self,
         db: &Db,
         changes: &Changes,
+        before: &Keys,
+        newest: &Arc<Key>,
         now: DateTime<Utc>,
         signs_from: DateTime<Utc>,
     ) -> anyhow::Result<(KeyInfo, bool)> {
-        self.load(db).await?;
-        let before = self.keys();
-        let newest =
-            before.newest().context("there is no signing key yet; `portcullis serve` makes the first")?;
-        if newest.algorithm == Algorithm::Hs256 {
-            bail!("the key of HS256 is JWT_SECRET: set another one and restart");
-        }
         let is_next = before.state(newest, now) == KeyState::Next;
-        let made = !is_next
-            && self.add(db, changes, &before, make(newest.algorithm).await?, now, signs_from).await?;
-        self.load(db).await?;
-        let key = self.list(now).pop().context("the signing keys are gone")?;
-        Ok((key, made))
+        let made =
+            !is_next && self.add(db, changes, before, make(newest.algorithm).await?, now, signs_from).await?;
+        let keys = self.read(db).await?;
+        let key = keys.newest_until(now + LATEST_NEXT).context("the signing keys are gone")?;
+        Ok((keys.info(key, now), made))
     }
 
     /// Drops a key, so that what it signed is refused at once. If it is the one that signs, a new one does so at once.
@@ -125,8 +158,7 @@ impl Keyring {
         kid: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        self.load(db).await?;
-        let keys = self.keys();
+        let keys = self.read(db).await?;
         let key = keys.by_kid(kid).context("there is no such key; `portcullis keys list` shows all")?;
         let signs = keys.state(key, now) == KeyState::Active;
         if signs && key.algorithm == Algorithm::Hs256 {
@@ -134,11 +166,13 @@ impl Keyring {
         }
         let heir = if signs { Some(make(key.algorithm).await?) } else { None };
         let mut tx = db.begin().await?;
-        if !signing_keys::delete(&mut tx, kid).await? {
+        if !signing_keys::delete(&mut tx, kid, key.number).await? {
+            drop(tx);
+            self.load(db).await?;
             bail!("somebody else has just revoked this key");
         }
         if let Some(heir) = heir {
-            let heir = heir.sealed(&self.seals, keys.next_number(), now, now);
+            let heir = heir.sealed(&self.seals, keys.next_number(), now, now, self.token_ttl);
             if !signing_keys::insert(&mut tx, &heir).await? {
                 bail!(
                     "the keys have just changed; nothing was revoked. Look at `portcullis keys list`, and try again"
@@ -146,7 +180,10 @@ impl Keyring {
             }
         }
         changes.commit(tx, &[Effect::on_signing_keys()], now).await?;
-        self.load(db).await
+        self.load(db).await?;
+        // What was found out with the key since the commit.
+        changes.cache().forget_all();
+        Ok(())
     }
 
     /// Adds a key after the newest of these: `false` where somebody else was faster.
@@ -155,16 +192,18 @@ impl Keyring {
         db: &Db,
         changes: &Changes,
         before: &Keys,
-        made: Made,
+        new: NewKey,
         now: DateTime<Utc>,
         signs_from: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
         // Nobody has to be told of the very first.
         let effect = before.newest().map(|_| Effect::on_signing_keys());
-        let key = made.sealed(&self.seals, before.next_number(), now, signs_from);
+        let key = new.sealed(&self.seals, before.next_number(), now, signs_from, self.token_ttl);
         let mut tx = db.begin().await?;
         // A JWT_SECRET that comes back.
-        signing_keys::delete(&mut tx, &key.kid).await?;
+        if let Some(old) = before.by_kid(&key.kid) {
+            signing_keys::delete(&mut tx, &old.kid, old.number).await?;
+        }
         if !signing_keys::insert(&mut tx, &key).await? {
             return Ok(false);
         }
@@ -185,15 +224,14 @@ impl Keyring {
 
     /// Deletes keys of which no token can be valid any more, the private halves with them.
     pub async fn prune(&self, db: &Db, changes: &Changes, now: DateTime<Utc>) -> anyhow::Result<()> {
-        let keys = self.keys();
-        let gone = keys.all().iter().filter(|key| keys.state(key, now) == KeyState::Gone);
-        let gone: Vec<&str> = gone.map(|key| key.kid.as_str()).collect();
+        let keys = self.read(db).await?;
+        let gone: Vec<_> = keys.all().iter().filter(|key| keys.state(key, now) == KeyState::Gone).collect();
         if gone.is_empty() {
             return Ok(());
         }
         let mut tx = db.begin().await?;
-        for kid in gone {
-            signing_keys::delete(&mut tx, kid).await?;
+        for key in gone {
+            signing_keys::delete(&mut tx, &key.kid, key.number).await?;
         }
         changes.commit(tx, &[Effect::on_signing_keys()], now).await?;
         Ok(())
@@ -201,6 +239,6 @@ impl Keyring {
 }
 
 /// Not on a thread that answers requests: an RSA key takes a while.
-async fn make(algorithm: Algorithm) -> anyhow::Result<Made> {
-    tokio::task::spawn_blocking(move || Made::new(algorithm)).await?
+async fn make(algorithm: Algorithm) -> anyhow::Result<NewKey> {
+    tokio::task::spawn_blocking(move || NewKey::new(algorithm)).await?
 }

@@ -74,15 +74,35 @@ async fn roles_can_be_demanded() {
         assert_eq!(ask(missing, &ada.access).await, (403, "forbidden".into()), "{missing}");
     }
     assert_eq!(ask("?role=admin&role=editor", &admin.access).await, (403, "forbidden".into()));
-    for bad in
-        ["?role=", "?role", "?role=Admin", "?role=%22", "?role=%ff", &format!("?role={}", "a".repeat(33))]
-    {
+    for bad in [
+        "?role=",
+        "?role",
+        "?role=editor&role=",
+        "?role=Admin",
+        "?role=%22",
+        "?role=%ff",
+        &format!("?role={}", "a".repeat(33)),
+    ] {
         assert_eq!(ask(bad, &admin.access).await, (400, "invalid_request".into()), "{bad}");
     }
     let told =
         server.get("/forward-auth?role=editor").bearer(&admin.access).expect_problem(403, "forbidden").await;
     assert!(told.header("www-authenticate").contains(r#"error="insufficient_scope""#));
     assert!(identity(&told).is_empty());
+}
+
+/// What a browser asks the API, the proxy asks here; to answer it as one's own would let it pass.
+#[actix_web::test]
+async fn a_preflight_passes_no_more_than_any_other_request() {
+    let server = Server::with(&["--cors-origins=https://app.example.com"]).await;
+    for path in ["/forward-auth", "/forward-auth?role=admin"] {
+        let request = server.request("OPTIONS", path).header("origin", "https://app.example.com");
+        let request = request.header("access-control-request-method", "GET");
+        assert_eq!(request.send_unchecked().await.status, 401, "{path}");
+    }
+    let preflight = server.request("OPTIONS", "/api/v1/me").header("origin", "https://app.example.com");
+    let preflight = preflight.header("access-control-request-method", "GET").send_unchecked().await;
+    assert_eq!(preflight.status, 200);
 }
 
 #[actix_web::test]

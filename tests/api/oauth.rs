@@ -64,6 +64,10 @@ async fn a_client_may_name_itself_and_keeps_its_name() {
     assert_eq!(claims(renewed["access_token"].as_str().unwrap())["client_id"], "my-app");
     let form = format!("grant_type=refresh_token&refresh_token={}", Tokens::of(&renewed).refresh);
     refused(&token(&server, &format!("{form}&client_id=another")).await, "invalid_grant");
+    // Nothing has come of it.
+    let session = "select generation, arrived from sessions";
+    let rows: Vec<(i64, i64)> = server.sql(session).fetch_all().await.unwrap();
+    assert_eq!(rows, [(2, 1)]);
     server.post("/oauth/token").form(&format!("{form}&client_id=my-app")).expect(200).await;
 
     for (header, expected) in [
@@ -171,6 +175,9 @@ async fn revoking_what_is_no_token_says_nothing() {
         refused(&server.post("/oauth/revoke").form(bad).send().await, "invalid_request");
     }
     refused(&server.post("/oauth/revoke").json(json!({ "token": "x" })).send().await, "invalid_request");
+    let twice =
+        server.post("/oauth/revoke").header("authorization", "Basic YTo=").header("authorization", "x");
+    refused(&twice.form("token=x").send().await, "invalid_request");
     server.get("/api/v1/me").bearer(&tokens.access).expect(200).await;
     // One that has expired is good for nothing, also not for ending what it began.
     server.clock.advance(Duration::from_secs(15 * 60));

@@ -82,6 +82,27 @@ async fn a_database_that_is_away_is_a_503_within_5_seconds_and_comes_back_by_its
     }
 }
 
+/// They wait for the same thing, and not for each other.
+#[actix_web::test]
+async fn many_at_once_are_told_so_within_5_seconds_too() {
+    if DATABASE == Database::Sqlite {
+        return;
+    }
+    let (server, proxy) = Server::behind_a_proxy().await;
+    let tokens = server.user("ada").await;
+    for fault in [Proxy::cut, Proxy::freeze] {
+        fault(&proxy);
+        server.follows_no_more().await;
+        let asked = (0..8).map(|_| {
+            let me = server.get("/api/v1/me").bearer(&tokens.access).within(Duration::from_secs(5));
+            me.expect_problem(503, "unavailable")
+        });
+        join_all(asked).await;
+        proxy.mend();
+        server.follows().await;
+    }
+}
+
 /// Of Postgres it is the default, and the operator's to choose.
 #[actix_web::test]
 async fn what_sqlite_has_answered_is_on_the_disk() {

@@ -306,6 +306,11 @@ async fn a_header_says_nothing_but_type_algorithm_and_key() {
         let told = me(&server, &format!("Bearer {}", signed(&header, &claims.to_string()))).await;
         assert_eq!((told.0, told.1.as_str()), (401, "invalid_token"), "{name}");
     }
+    let list = json!([header["typ"], header["alg"], header["kid"]]);
+    assert_eq!(
+        me(&server, &format!("Bearer {}", signed(&list, &claims.to_string()))).await.1,
+        "invalid_token"
+    );
     let twice = header.to_string().replacen('{', r#"{"alg":"HS256","#, 1);
     let message = format!(
         "{}.{}",

@@ -30,9 +30,13 @@ async fn a_rotation_shows_on_the_running_service_within_a_second() {
     assert_eq!(published(&server).await, [first[0][0].clone()]);
 
     let told = place.run(&["keys", "rotate"]).expect(0).stdout;
-    let deadline = Instant::now() + Duration::from_secs(1);
-    while published(&server).await.len() < 2 {
-        assert!(Instant::now() < deadline, "the service does not know the new key");
+    let made = Instant::now();
+    loop {
+        let asked = Instant::now();
+        if published(&server).await.len() == 2 {
+            break;
+        }
+        assert!(asked - made < Duration::from_secs(1), "the service does not know the new key");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let both = list(&place);
@@ -46,7 +50,9 @@ async fn a_rotation_shows_on_the_running_service_within_a_second() {
     let left = list(&place);
     assert_eq!(left.len(), 2);
     assert_eq!(left[1][2], "active", "another one signs at once: {left:?}");
-    place.run(&["keys", "revoke", &both[0][0]]).expect(1).says(&["keys list"]);
+    for none in [both[0][0].as_str(), "-kqeMccxrGDlC", "-hABCDEF"] {
+        place.run(&["keys", "revoke", none]).expect(1).says(&["keys list"]);
+    }
     server.stop().expect(0);
 }
 

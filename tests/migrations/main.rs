@@ -2,6 +2,7 @@
 
 #[path = "../api/support/database.rs"]
 mod database;
+mod rows;
 mod schema;
 
 use std::collections::BTreeSet;

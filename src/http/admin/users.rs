@@ -3,7 +3,7 @@
 use actix_web::Responder;
 use actix_web::web::{Data, Json, Path};
 
-use crate::accounts::{self, AdminChanges, EmailAddress};
+use crate::accounts::{self, AdminChanges, EmailAddress, ROLE_NAME, role_name};
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
 use crate::http::Admin;
@@ -11,9 +11,6 @@ use crate::http::accounts::UserBody;
 use crate::http::body::Body;
 use crate::http::params::Params;
 use crate::store::users::{self, Filter};
-
-/// What a role's name may be.
-const ROLE_NAME: &str = "the name of a role: 1 to 32 of a-z, 0-9, _ and -";
 
 pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params) -> Result<impl Responder> {
     let text = |text: &str| (!text.contains('\0')).then(|| EmailAddress::key_of(text));
@@ -46,10 +43,4 @@ pub(in crate::http) async fn update(
     let changes = fields.finish(Some(changes))?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
     Ok(Json(UserBody(accounts::administer(&app, id, &changes).await?)))
-}
-
-fn role_name(name: &str) -> Option<String> {
-    let allowed =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    ((1..=32).contains(&name.len()) && name.bytes().all(allowed)).then(|| name.to_owned())
 }

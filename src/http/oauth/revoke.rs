@@ -1,7 +1,7 @@
 //! `/oauth/revoke`: ends the session of a token (RFC 7009). Whoever holds a token may.
 
-use actix_web::HttpResponse;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::parameters::Parameters;
 use super::refusal::{Refusal, answer};
@@ -10,12 +10,14 @@ use crate::error::Result;
 use crate::http::body::Body;
 use crate::sessions;
 
-pub async fn revoke(app: Data<App>, body: Body) -> Result<HttpResponse> {
-    answer(revoked(&app, body).await.map(|()| HttpResponse::Ok().finish()))
+pub async fn revoke(request: HttpRequest, app: Data<App>, body: Body) -> Result<HttpResponse> {
+    answer(revoked(&request, &app, body).await.map(|()| HttpResponse::Ok().finish()))
 }
 
-/// Which kind of token it is shows by itself, so that a hint to that is not needed.
-async fn revoked(app: &App, body: Body) -> Result<(), Refusal> {
+/// Which kind of token it is shows by itself, so that a hint to that is not needed. Nor is the client's name, which proves
+/// nothing; but it must be one.
+async fn revoked(request: &HttpRequest, app: &App, body: Body) -> Result<(), Refusal> {
     let mut parameters = Parameters::read(body).await?;
+    parameters.client_id(request)?;
     Ok(sessions::revoke(app, &parameters.required("token")?).await?)
 }

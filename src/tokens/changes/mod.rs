@@ -63,9 +63,7 @@ impl Effect {
     ) -> Effect {
         Effect { reason, user: Some(user), sessions: sessions.into_iter().map(Some).collect() }
     }
-}
 
-impl Effect {
     /// That a key was made or dropped.
     pub fn on_signing_keys() -> Effect {
         Effect { reason: Reason::SigningKeysChanged, user: None, sessions: vec![None] }
@@ -180,7 +178,8 @@ impl Changes {
             }
             _ => {
                 // First the keys: what is found out with the old ones meanwhile is dropped with the rest.
-                keyring.take(&feed.signing_keys().await?);
+                let number = keyring.begin_read();
+                keyring.take(number, &feed.signing_keys().await?);
                 self.cache.forget_all();
             }
         }
