@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
+use crate::limits::{Addresses, Guessing};
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
@@ -22,6 +23,8 @@ pub struct App {
     pub keyring: Keyring,
     pub refresh_tokens: RefreshTokens,
     pub changes: Changes,
+    pub guessing: Guessing,
+    pub addresses: Addresses,
     shutting_down: watch::Sender<bool>,
 }
 
@@ -51,6 +54,8 @@ impl App {
                 .context("can't start the hashing threads")?,
             refresh_tokens: RefreshTokens::new(&secret, previous),
             changes: Changes::new(config.session_cache_size),
+            guessing: Guessing::new(&secret, config.rate_limit),
+            addresses: Addresses::new(config.rate_limit),
             shutting_down: watch::Sender::new(false),
             config,
             clock,

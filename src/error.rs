@@ -59,6 +59,9 @@ pub enum Error {
     #[error("Some fields are not as they must be; `errors` names each.")]
     Validation(Vec<FieldError>),
 
+    #[error("Too many tries; wait as long as `retry-after` says.")]
+    RateLimited(Duration),
+
     #[error("Something failed on our side; the request id finds it in the log.")]
     Internal(#[source] anyhow::Error),
     #[error("The service can't do this at the moment; try again shortly.")]
@@ -121,15 +124,20 @@ impl Error {
             Error::EmailTaken => "email_taken",
             Error::LastAdmin => "last_admin",
             Error::Validation(_) => "validation_failed",
+            Error::RateLimited(_) => "rate_limited",
             Error::Internal(_) => "internal",
             Error::Unavailable(_) => "unavailable",
             Error::Overloaded => "overloaded",
         }
     }
 
-    /// How long a client should wait before it tries again, where waiting helps.
+    /// How long a client should wait before it tries again, where waiting helps; in whole seconds.
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Error::Unavailable(_) | Error::Overloaded).then_some(Duration::from_secs(2))
+        match self {
+            Error::Unavailable(_) | Error::Overloaded => Some(Duration::from_secs(2)),
+            Error::RateLimited(wait) => Some(Duration::from_secs(wait.as_secs_f64().ceil().max(1.0) as u64)),
+            _ => None,
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`background`] | what is done beside the requests: following changes, noting uses, pruning |
 //! | [`accounts`] | who someone is: register, profile, password, delete |
 //! | [`sessions`] | being logged in: login, refresh, end |
+//! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
 //! | [`hasher`] | password hashing, on threads of its own |
 //! | [`store`] | what is kept; the only room that knows SQL |
@@ -19,7 +20,7 @@
 //! | [`config`] | the settings |
 //! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → tokens → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background → accounts → sessions → tokens, limits → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -33,6 +34,7 @@ pub mod error;
 pub mod hasher;
 pub mod http;
 pub mod id;
+pub mod limits;
 pub mod private;
 pub mod secret;
 pub mod sessions;

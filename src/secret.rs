@@ -25,6 +25,8 @@ pub enum Purpose {
     Fingerprint,
     /// The key id of an HS256 secret.
     KeyId,
+    /// What wrong passwords are counted under.
+    Guessing,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
             Purpose::SigningKey => b"portcullis/v1/signing-key",
             Purpose::Fingerprint => b"portcullis/v1/fingerprint",
             Purpose::KeyId => b"portcullis/v1/key-id",
+            Purpose::Guessing => b"portcullis/v1/guessing",
         }
     }
 }

@@ -138,6 +138,7 @@ fn all_wrong_settings_are_reported_together() {
         ("PASSWORD_MIN_LENGTH", "129"),
         ("PASSWORD_CHECK_COMMON", "perhaps"),
         ("REGISTRATION", "ajar"),
+        ("RATE_LIMIT", "sometimes"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CORS_ORIGINS", "*"),
         ("LOG_FORMAT", "xml"),

@@ -17,18 +17,37 @@ pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
 pub use register::{Registration, create, ensure_open};
 
+use std::net::IpAddr;
+
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::Verdict;
 use crate::id::UserId;
+use crate::limits::Subject;
 use crate::store::users;
 
 /// Checks the password that a user gives beside a good token, and returns its version. A wrong one is a bad `field`,
-/// not a 401: the token is fine.
-async fn confirm(app: &App, user: UserId, field: &'static str, password: &str) -> Result<i64> {
+/// not a 401: the token is fine. It counts as a guess.
+async fn confirm(
+    app: &App,
+    user: UserId,
+    field: &'static str,
+    password: &str,
+    address: Option<IpAddr>,
+) -> Result<i64> {
+    let subject = Subject::User(user.as_bytes());
+    let guess = app.guessing.begin(&app.db, subject, address, app.clock.now()).await?;
     let stored = users::password(&app.db, user).await?.ok_or(Error::RevokedToken)?;
     match app.hasher.verify(password, Some(&stored.hash)).await? {
-        Verdict::Wrong => Err(Error::field(field, Broken::new("incorrect", "This is not your password."))),
-        Verdict::Right | Verdict::RightButOutdated => Ok(stored.version),
+        Verdict::Wrong => {
+            guess.failed(&app.db, app.clock.now()).await?;
+            Err(Error::field(field, Broken::new("incorrect", "This is not your password.")))
+        }
+        Verdict::Right | Verdict::RightButOutdated => {
+            let mut tx = app.db.begin().await?;
+            guess.succeeded(&mut tx, [], app.clock.now()).await?;
+            tx.commit().await?;
+            Ok(stored.version)
+        }
     }
 }

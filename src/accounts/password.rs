@@ -1,6 +1,7 @@
 //! What a password must be, and changing it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 use zxcvbn::matching::patterns::MatchPattern;
@@ -83,10 +84,17 @@ fn is_common(password: &str) -> bool {
 }
 
 /// Replaces a user's password, and ends every session but `keep`.
-pub async fn change(app: &App, user: &User, keep: SessionId, current: &str, new: &Password) -> Result<()> {
+pub async fn change(
+    app: &App,
+    user: &User,
+    keep: SessionId,
+    current: &str,
+    new: &Password,
+    address: Option<IpAddr>,
+) -> Result<()> {
     let names = user.username.iter().chain(&user.email);
     new.check_not_a_name(names).map_err(|broken| Error::field("new_password", broken))?;
-    let version = super::confirm(app, user.id, "current_password", current).await?;
+    let version = super::confirm(app, user.id, "current_password", current, address).await?;
     let hash = app.hasher.hash(new.expose()).await?;
     let now = app.clock.now();
 

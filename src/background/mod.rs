@@ -23,6 +23,9 @@ const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
 /// How often a replica looks whether the signing key is due to be replaced.
 const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
 
+/// How often networks that are within all limits again are forgotten.
+const IDLE_FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
+
 /// How often a replica asks whether pruning is due.
 const PRUNING_ASKED_EVERY: Duration = Duration::from_secs(60);
 
@@ -39,6 +42,10 @@ pub fn start(app: &Arc<App>) {
             Ok(keyring.rotate_if_due(&app.db, &app.changes, rotation, now).await?)
         });
     }
+    every(IDLE_FORGOTTEN_EVERY, app, "idle networks could not be forgotten", |app| async move {
+        app.addresses.forget_idle();
+        Ok(())
+    });
     every(PRUNING_ASKED_EVERY, app, "what is over could not be deleted", |app| async move {
         pruning::prune_if_due(&app).await
     });

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{changes, schedule, sessions};
+use crate::store::{changes, guesses, schedule, sessions};
 
 /// How often it is done.
 const PERIOD: TimeDelta = TimeDelta::minutes(10);
@@ -22,6 +22,12 @@ const SESSIONS_KEPT: TimeDelta = TimeDelta::days(1);
 /// A change is kept for as long as a token from before it can live, and this much longer: for clocks that differ, and for
 /// who was away meanwhile.
 const CHANGES_KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
+
+/// By then a guess is forgotten, however many there were.
+const GUESSES_KEPT: TimeDelta = TimeDelta::days(1);
+
+/// How long a network is known from which an account does not log in any more.
+const NETWORKS_KEPT: TimeDelta = TimeDelta::days(90);
 
 /// Rows looked at, or deleted, by one statement.
 const BATCH: u32 = 500;
@@ -40,6 +46,13 @@ pub async fn prune(app: &App) -> Result<()> {
     let kept =
         TimeDelta::from_std(app.config.access_token_ttl).unwrap_or(TimeDelta::MAX) + CHANGES_KEPT_LONGER;
     app.keyring.prune(&app.db, &app.changes, now).await?;
+    while !app.is_shutting_down() && guesses::delete_old(&app.db, now - GUESSES_KEPT, BATCH).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let idle = now - NETWORKS_KEPT;
+    while !app.is_shutting_down() && guesses::delete_old_networks(&app.db, idle, BATCH).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
     let mut last = Some(0);
     while let Some(after) = last.filter(|_| !app.is_shutting_down()) {
         last = changes::delete_old(&app.db, after, now - kept, BATCH).await?;

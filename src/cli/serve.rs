@@ -28,6 +28,11 @@ pub(super) async fn run(
             "BCRYPT_COST is below {ADVISED_BCRYPT_COST}: fit for tests only"
         );
     }
+    if !config.rate_limit {
+        tracing::warn!(
+            "RATE_LIMIT=false: anyone may guess at passwords as fast as they can; for load tests only"
+        );
+    }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
     let listener = TcpListener::bind(address).with_context(|| {

@@ -106,6 +106,10 @@ pub struct Config {
     #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
     pub registration: Registration,
 
+    /// Whether guessing at passwords and flooding are limited; false is for load tests only.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub rate_limit: bool,
+
     /// Proxies whose x-forwarded-for is believed: addresses or CIDRs, separated by commas.
     #[arg(long, global = true, value_name = "CIDRS", value_parser = network, value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,

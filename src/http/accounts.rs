@@ -10,10 +10,12 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use super::CurrentUser;
 use super::body::{Body, any_text};
 use super::envelope::LoggedUser;
+use super::limited::{Confirm, Limited, Register};
 use super::passwords::new_password;
 use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
 use crate::error::{Broken, Result};
+use crate::sessions::Client;
 use crate::store::users::User;
 
 /// A user, as the contract has it.
@@ -37,7 +39,12 @@ impl<U: Borrow<User>> Serialize for UserBody<U> {
     }
 }
 
-pub(super) async fn register(request: HttpRequest, app: Data<App>, body: Body) -> Result<impl Responder> {
+pub(super) async fn register(
+    _: Limited<Register>,
+    request: HttpRequest,
+    app: Data<App>,
+    body: Body,
+) -> Result<impl Responder> {
     accounts::ensure_open(&app)?;
     let mut fields = body.read().await?;
     let username = fields.optional("username", Username::parse);
@@ -70,10 +77,16 @@ pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Res
     Ok(Json(UserBody(user)))
 }
 
-pub(super) async fn delete(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {
+pub(super) async fn delete(
+    app: Data<App>,
+    user: CurrentUser,
+    _: Limited<Confirm>,
+    client: Client,
+    body: Body,
+) -> Result<impl Responder> {
     let mut fields = body.read().await?;
     let password = fields.required("password", any_text);
     let password = fields.finish(password)?;
-    accounts::delete(&app, &user, &password).await?;
+    accounts::delete(&app, &user, &password, client.ip).await?;
     Ok(HttpResponse::NoContent())
 }

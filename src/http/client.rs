@@ -22,15 +22,20 @@ impl FromRequest for Client {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let app = request.app_data::<Data<App>>().expect("the server was made with it");
-        let peer = request.peer_addr().map(|peer| peer.ip());
         let user_agent =
             request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         ready(Ok(Client {
-            ip: peer.map(|peer| address(peer, request.headers(), &app.config.trusted_proxies)),
+            ip: address_of(request, app),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARACTERS).collect()),
             id: None,
         }))
     }
+}
+
+/// Where a request comes from, behind the proxies that are trusted.
+pub(super) fn address_of(request: &HttpRequest, app: &App) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    Some(address(peer, request.headers(), &app.config.trusted_proxies))
 }
 
 /// The address behind the proxies that are trusted. `x-forwarded-for` is read from the right, where our own proxies

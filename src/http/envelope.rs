@@ -17,8 +17,10 @@ use anyhow::anyhow;
 use futures_util::FutureExt;
 
 use super::error::{Rendered, of_status, render};
+use super::limited;
 use crate::error::Error;
 use crate::id::UserId;
+use crate::limits::Standing;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,6 +48,10 @@ pub async fn wrap(
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id);
+            let standing = response.request().extensions().get::<Standing>().copied();
+            if let Some(standing) = standing {
+                limited::add_headers(&standing, response.headers_mut());
+            }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
             // What the line would say is not looked up where nobody reads it.

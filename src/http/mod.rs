@@ -49,6 +49,7 @@ mod error;
 mod forward_auth;
 mod health;
 mod keys;
+mod limited;
 mod oauth;
 mod params;
 mod passwords;
@@ -222,7 +223,15 @@ fn cors(origins: &[String]) -> Condition<Cors> {
         .block_on_origin_mismatch(false)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
         .allowed_headers(["authorization", "content-type", "if-none-match", "x-request-id"])
-        .expose_headers(["etag", "location", "retry-after", "www-authenticate", "x-request-id"])
+        .expose_headers([
+            "etag",
+            "location",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "www-authenticate",
+            "x-request-id",
+        ])
         .max_age(3600);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)

@@ -5,16 +5,24 @@ use actix_web::{HttpResponse, Responder};
 
 use super::CurrentUser;
 use super::body::{Body, Fields, any_text};
+use super::limited::{Confirm, Limited};
 use crate::accounts::{self, Password};
 use crate::app::App;
 use crate::error::Result;
+use crate::sessions::Client;
 
-pub(super) async fn change(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {
+pub(super) async fn change(
+    app: Data<App>,
+    user: CurrentUser,
+    _: Limited<Confirm>,
+    client: Client,
+    body: Body,
+) -> Result<impl Responder> {
     let mut fields = body.read().await?;
     let current = fields.required("current_password", any_text);
     let new = new_password(&app, &mut fields, "new_password").await?;
     let (current, new) = fields.finish(current.zip(new))?;
-    accounts::change_password(&app, &user, user.session(), &current, &new).await?;
+    accounts::change_password(&app, &user, user.session(), &current, &new, client.ip).await?;
     Ok(HttpResponse::NoContent())
 }
 

@@ -11,6 +11,7 @@ use super::CurrentUser;
 use super::accounts::UserBody;
 use super::body::{Body, Fields, any_text};
 use super::envelope::LoggedUser;
+use super::limited::{Limited, LogIn, Refresh};
 use super::params::{List, Params};
 use crate::accounts::{EmailAddress, Username};
 use crate::app::App;
@@ -57,6 +58,7 @@ struct SessionBody {
 }
 
 pub(super) async fn login(
+    _: Limited<LogIn>,
     request: HttpRequest,
     app: Data<App>,
     client: Client,
@@ -102,7 +104,12 @@ fn identifier(fields: &mut Fields) -> Option<Identifier> {
     }
 }
 
-pub(super) async fn refresh(request: HttpRequest, app: Data<App>, body: Body) -> Result<Json<TokenBody>> {
+pub(super) async fn refresh(
+    _: Limited<Refresh>,
+    request: HttpRequest,
+    app: Data<App>,
+    body: Body,
+) -> Result<Json<TokenBody>> {
     let mut fields = body.read().await?;
     let token = fields.required("refresh_token", any_text);
     let token = fields.finish(token)?;

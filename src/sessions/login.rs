@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::hasher::Verdict;
 use crate::id::SessionId;
+use crate::limits::Subject;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, Credentials};
 
@@ -18,6 +19,15 @@ pub enum Identifier {
     Email(String),
 }
 
+impl Identifier {
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Identifier::Username(key) => Subject::Username(key),
+            Identifier::Email(key) => Subject::Email(key),
+        }
+    }
+}
+
 /// Starts a session. An unknown name, a wrong password and a disabled account answer the same and in the same time;
 /// only who gives the right password learns that the account is disabled.
 pub async fn login(
@@ -26,9 +36,13 @@ pub async fn login(
     password: &str,
     client: &Client,
 ) -> Result<TokenResponse> {
+    let guess = app.guessing.begin(&app.db, identifier.subject(), client.ip, app.clock.now()).await?;
     let found = find(app, identifier).await?;
     let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password.hash)).await?;
-    let Some(Credentials { user, password: stored }) = found.filter(|_| verdict != Verdict::Wrong) else {
+    let Some(Credentials { user, password: stored, username_key, email_key }) =
+        found.filter(|_| verdict != Verdict::Wrong)
+    else {
+        guess.failed(&app.db, app.clock.now()).await?;
         return Err(Error::InvalidCredentials);
     };
     if user.disabled {
@@ -63,6 +77,10 @@ pub async fn login(
         return Err(Error::InvalidCredentials);
     }
     sessions::insert(&mut tx, &session).await?;
+    let username = username_key.as_deref().map(Subject::Username);
+    guess
+        .succeeded(&mut tx, username.into_iter().chain(email_key.as_deref().map(Subject::Email)), now)
+        .await?;
     // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
     let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;

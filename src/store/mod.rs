@@ -7,6 +7,7 @@
 pub mod changes;
 mod db;
 mod feed;
+pub mod guesses;
 pub mod migrations;
 mod open;
 pub mod roles;

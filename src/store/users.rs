@@ -61,6 +61,8 @@ pub struct Credentials {
     pub user: User,
     #[sqlx(flatten)]
     pub password: StoredPassword,
+    pub username_key: Option<String>,
+    pub email_key: Option<String>,
 }
 
 /// A user about to be inserted. The keys are the names' forms that are compared: normalised, in lower case.
@@ -95,7 +97,7 @@ pub async fn by_username(db: impl Executor<'_>, key: &str) -> Result<Option<Cred
     let sql = concat!(
         "select ",
         user_columns!(),
-        ", u.password_hash, u.password_version from users u where u.username_key = $1"
+        ", u.password_hash, u.password_version, u.username_key, u.email_key from users u where u.username_key = $1"
     );
     db.query(sql).bind(key).fetch_optional().await
 }
@@ -105,7 +107,7 @@ pub async fn by_email(db: impl Executor<'_>, key: &str) -> Result<Option<Credent
     let sql = concat!(
         "select ",
         user_columns!(),
-        ", u.password_hash, u.password_version from users u where u.email_key = $1"
+        ", u.password_hash, u.password_version, u.username_key, u.email_key from users u where u.email_key = $1"
     );
     db.query(sql).bind(key).fetch_optional().await
 }

@@ -39,7 +39,9 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 
 /// The headers of an answer that don't change with each request.
 fn told(answer: &Answer) -> Vec<(String, String)> {
-    let told = answer.headers.iter().filter(|(name, _)| *name != "x-request-id" && *name != "date");
+    // What counts requests counts on.
+    let other = ["x-request-id", "date", "ratelimit"];
+    let told = answer.headers.iter().filter(|(name, _)| !other.contains(&name.as_str()));
     told.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
 }
 

@@ -11,6 +11,7 @@ mod envelope;
 mod feed;
 mod forward_auth;
 mod keys;
+mod limits;
 mod login;
 mod oauth;
 mod operations;

@@ -8,9 +8,15 @@ use super::refusal::{Refusal, answer};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::body::Body;
+use crate::http::limited::{Limited, Refresh};
 use crate::sessions;
 
-pub async fn revoke(request: HttpRequest, app: Data<App>, body: Body) -> Result<HttpResponse> {
+pub async fn revoke(
+    _: Limited<Refresh>,
+    request: HttpRequest,
+    app: Data<App>,
+    body: Body,
+) -> Result<HttpResponse> {
     answer(revoked(&request, &app, body).await.map(|()| HttpResponse::Ok().finish()))
 }
 

@@ -9,10 +9,17 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::body::Body;
 use crate::http::envelope::LoggedUser;
+use crate::http::limited::{Limited, LogIn};
 use crate::http::sessions::{TokenBody, either_name};
 use crate::sessions::{self, Client, TokenResponse};
 
-pub async fn token(request: HttpRequest, app: Data<App>, client: Client, body: Body) -> Result<HttpResponse> {
+pub async fn token(
+    _: Limited<LogIn>,
+    request: HttpRequest,
+    app: Data<App>,
+    client: Client,
+    body: Body,
+) -> Result<HttpResponse> {
     let granted = grant(&request, &app, client, body).await.map(|tokens| {
         LoggedUser(tokens.user.id).note(&request);
         // RFC 6749 section 5.1 wants it beside `cache-control: no-store`.

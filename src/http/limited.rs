@@ -1,0 +1,74 @@
+//! Limits by address: the extractor that counts a request, and the headers that tell where its sender stands
+//! (draft-ietf-httpapi-ratelimit-headers).
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+use super::client::address_of;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::limits::{Limit, Standing};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// A request that is within the limit `L` of its network. As an argument of a handler it counts the request before the
+/// handler runs; one too many is answered 429 `rate_limited`.
+pub(super) struct Limited<L>(PhantomData<L>);
+
+/// Which limit a handler names.
+pub(super) trait Named: 'static {
+    const LIMIT: Limit;
+}
+
+macro_rules! named {
+    ($($Name:ident),+) => {
+        $(
+            pub(super) struct $Name;
+
+            impl Named for $Name {
+                const LIMIT: Limit = Limit::$Name;
+            }
+        )+
+    };
+}
+named!(Register, LogIn, Refresh, Confirm);
+
+impl<L: Named> FromRequest for Limited<L> {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = request.app_data::<Data<App>>().expect("the server was made with it");
+        let Some(standing) = app.addresses.count(L::LIMIT, address_of(request, app)) else {
+            return ready(Ok(Limited(PhantomData)));
+        };
+        request.extensions_mut().insert(standing);
+        ready(match standing.wait {
+            None => Ok(Limited(PhantomData)),
+            Some(wait) => Err(Error::RateLimited(wait)),
+        })
+    }
+}
+
+/// Tells where the sender stands, after a request that was counted.
+pub(super) fn add_headers(standing: &Standing, headers: &mut HeaderMap) {
+    let Standing { limit, quota, window, remaining, wait } = standing;
+    let name = limit.name();
+    let refill = window.as_secs_f64() / f64::from(*quota);
+    // In how long the quota is whole again; while it is refused, in how long there is something.
+    let reset = wait.map_or(refill * f64::from(quota - remaining), |wait| wait.as_secs_f64()).ceil();
+    for (header, value) in [
+        (RATELIMIT, format!("\"{name}\";r={remaining};t={reset}")),
+        (RATELIMIT_POLICY, format!("\"{name}\";q={quota};w={}", window.as_secs())),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(header, value);
+        }
+    }
+}
