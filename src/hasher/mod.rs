@@ -6,9 +6,10 @@
 //! [`Error::Overloaded`] at once. Waiting hashes are computed four at a time (`bcrypt_lanes`). Work whose client has gone is
 //! dropped unhashed.
 //!
-//! This room knows how a password is hashed (`scheme`) and when (`queue`); what a good password is, is the accounts'
-//! matter.
+//! This room knows how a password is hashed (`scheme`) and when (`queue`), and what other systems made of one
+//! (`foreign`); what a good password is, is the accounts' matter.
 
+mod foreign;
 mod queue;
 mod scheme;
 
@@ -24,6 +25,8 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+pub use foreign::Unusable;
+use foreign::{Memory, Parsed};
 use queue::{Bcrypt, PATIENCE, Queue, Work};
 use scheme::{Salted, Stored};
 
@@ -61,6 +64,8 @@ struct Handle {
     /// What a password is compared with when there is no user: a hash of the present cost that nothing matches.
     dummy: Stored,
     cost: Cost,
+    /// What hashes from elsewhere may still take.
+    memory: Memory,
 }
 
 impl Hasher {
@@ -70,37 +75,38 @@ impl Hasher {
     pub fn start(cost: u32, niceness: i32) -> io::Result<Hasher> {
         let cost = Cost::new(cost).ok_or_else(|| io::Error::other("bcrypt's cost is 4 to 31"))?;
         let queue = Queue::start(cost, niceness)?;
-        Ok(Hasher(Arc::new(Handle { queue, dummy: Stored::unmatchable(cost), cost })))
+        let (dummy, memory) = (Stored::unmatchable(cost), Memory::new());
+        Ok(Hasher(Arc::new(Handle { queue, dummy, cost, memory })))
     }
 
     /// Hashes a password for keeping.
     pub async fn hash(&self, password: &str) -> Result<PasswordHash> {
         let salted = Salted::new(&normalised(password));
         let hash = self.bcrypt(&salted, self.0.cost).await?;
-        Ok(PasswordHash(salted.stored(self.0.cost, &hash).to_string()))
+        Ok(PasswordHash(salted.stored(self.0.cost, &hash)))
     }
 
     /// Checks a password against a stored hash. `None` takes the same time as any wrong password, and is
     /// [`Verdict::Wrong`]; only a hash that is costlier than a new one would be takes longer.
     pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict> {
-        let stored: Stored = match hash {
-            Some(PasswordHash(text)) => {
-                text.parse().map_err(|()| anyhow!("a stored password hash is malformed"))?
-            }
+        let (password, cost) = (normalised(password), self.0.cost);
+        let stored = match hash.map(|PasswordHash(text)| foreign::parse(text)) {
+            Some(Ok(Parsed::Bcrypt(stored))) => stored,
+            Some(Ok(Parsed::Derived(derived))) => return self.derive(password, derived).await,
+            Some(Err(error)) => return Err(anyhow!("a stored password hash is {error}").into()),
             None => self.0.dummy.clone(),
         };
-        let (password, cost) = (normalised(password), self.0.cost);
         if stored.cost() == cost {
             let hash = self.bcrypt(&stored.salted(&password), cost).await?;
-            return Ok(if stored.is(&password, &hash) { Verdict::Right } else { Verdict::Wrong });
+            return Ok(stored.verdict(&password, &hash));
         }
         // Of another cost than the others that wait; and it takes as long as they do only in one go.
         self.run(move || match stored.verify(&password) {
-            false => {
+            Verdict::Wrong => {
                 scheme::spend_rest(&password, stored.cost(), cost);
                 Verdict::Wrong
             }
-            true => Verdict::RightButOutdated,
+            Verdict::Right | Verdict::RightButOutdated => Verdict::RightButOutdated,
         })
         .await
     }

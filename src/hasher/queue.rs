@@ -88,6 +88,16 @@ impl Queue {
         Ok(())
     }
 
+    /// How long a thread is busy with bcrypt of the usual cost.
+    pub fn turn(&self) -> Duration {
+        self.lock().turn
+    }
+
+    #[cfg(test)]
+    pub fn set_turn(&self, turn: Duration) {
+        self.lock().turn = turn;
+    }
+
     pub fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();

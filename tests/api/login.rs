@@ -342,3 +342,29 @@ async fn parallel_logins_all_succeed_while_the_hash_is_renewed() {
     let costlier = server.replica(&["--bcrypt-cost=5"]).await;
     futures_util::future::join_all((0..8).map(|_| costlier.login("ada"))).await;
 }
+
+/// Of each kind that takes a way of its own through the hasher.
+#[actix_web::test]
+async fn a_hash_from_elsewhere_is_verified_and_replaced() {
+    let server = Server::start().await;
+    server.register("ada").await;
+    // All of "correct horse battery staple"; more of them in tests/hashes.
+    for foreign in [
+        "$2a$04$DtSYuIRflO22vPlvf5pRXeLDzY0HQGi/pKf5BsrtDQO56OPEvzGd6",
+        "pbkdf2_sha256$1001$bsWc2YSPsAs9MXX8eY8LxM$G/lGGzcTVyYlaMayWTYTfZHEwJ2CPThad3fogWBd8TE=",
+        "$argon2id$v=19$m=64,t=1,p=1$ntQ+WnfzTJ45Nmsa0/4APw$neeDv76hJH+KG0wQbPek9w",
+        "{SSHA}cj8iNMLpoPfarFZrD+KkZ/lpgvKFECIk",
+    ] {
+        let set = server.sql("update users set password_hash = $1").bind(foreign).execute().await.unwrap();
+        assert_eq!(set, 1);
+        let wrong = login(&server, "login", "ada", WRONG).await;
+        let unknown = login(&server, "login", "nobody", WRONG).await;
+        assert_eq!((wrong.status, told(&wrong)), (401, told(&unknown)), "{foreign}");
+        assert_eq!(stored_hash(&server).await, foreign);
+
+        let right = "correct horse battery staple";
+        assert_eq!(login(&server, "login", "ada", right).await.status, 200, "{foreign}");
+        assert!(stored_hash(&server).await.starts_with("$2b$04$"), "{foreign}");
+        assert_eq!(login(&server, "login", "ada", right).await.status, 200, "{foreign}");
+    }
+}
