@@ -1,10 +1,13 @@
 //! Accounts: who someone is.
 //!
-//! Registering, changing name, display name and password, deleting; what an admin changes. Each is one unit of work.
+//! Registering, changing name, display name and password, deleting; what an admin changes; bringing users along and
+//! taking them along. Each is one unit of work.
 //! A change that takes rights away ends sessions and notes the change in that same transaction.
 
 mod administer;
 mod delete;
+mod export;
+pub mod import;
 mod name;
 mod password;
 mod profile;
@@ -12,6 +15,7 @@ mod register;
 
 pub use administer::{AdminChanges, administer};
 pub use delete::delete;
+pub use export::export;
 pub use name::{DisplayName, EmailAddress, ROLE_NAME, Username, role_name};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};

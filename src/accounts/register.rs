@@ -52,6 +52,8 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         email_verified: false,
         display_name: registration.display_name.as_ref().map(DisplayName::as_str),
         password_hash: &password_hash,
+        disabled: false,
+        created_at: now,
     };
 
     let mut tx = app.db.begin().await?;

@@ -35,6 +35,13 @@ use scheme::{Salted, Stored};
 #[sqlx(transparent)]
 pub struct PasswordHash(String);
 
+impl PasswordHash {
+    /// The text, for an export that asks for it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")

@@ -10,6 +10,13 @@ pub const ADMIN: &str = "admin";
 /// The role that may ask about others' tokens.
 pub const INTROSPECT: &str = "introspect";
 
+/// Makes a role, unless there is one of that name.
+pub async fn insert(tx: &mut Tx, name: &str, description: &str) -> Result<()> {
+    let sql = "insert into roles (name, description) values ($1, $2) on conflict do nothing";
+    tx.query(sql).bind(name).bind(description).execute().await?;
+    Ok(())
+}
+
 /// Gives a user a role; `false` where there is no role of that name.
 pub async fn grant(tx: &mut Tx, user: UserId, role: &str) -> Result<bool> {
     let sql = "insert into user_roles (user_id, role) select $1, name from roles where name = $2";

@@ -74,6 +74,9 @@ pub struct NewUser<'a> {
     pub email_verified: bool,
     pub display_name: Option<&'a str>,
     pub password_hash: &'a PasswordHash,
+    pub disabled: bool,
+    /// In the past for who was a user elsewhere.
+    pub created_at: DateTime<Utc>,
 }
 
 /// The columns of [`User`] from `users u`.
@@ -156,6 +159,21 @@ pub async fn page(
         .await
 }
 
+/// Users with their passwords, in the order of their ids, from the one after `after` on.
+pub async fn credentials_page(
+    db: impl Executor<'_>,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<Credentials>> {
+    let sql = concat!(
+        "select ",
+        user_columns!(),
+        ", u.password_hash, u.password_version from users u \
+         where cast($1 as uuid) is null or u.id > $1 order by u.id limit $2"
+    );
+    db.query(sql).bind(after).bind(i64::from(limit)).fetch_all().await
+}
+
 /// Which of these keys another user has already: the error to answer, or `None`.
 pub async fn taken(
     db: impl Executor<'_>,
@@ -178,7 +196,7 @@ pub async fn taken(
 pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc>) -> Result<bool> {
     let sql = "insert into users (id, username, username_key, email, email_key, email_verified, display_name, \
                password_hash, password_version, disabled, created_at, updated_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $10) on conflict do nothing";
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11) on conflict do nothing";
     let inserted = db
         .query(sql)
         .bind(user.id)
@@ -189,7 +207,8 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
         .bind(user.email_verified)
         .bind(user.display_name)
         .bind(user.password_hash)
-        .bind(false)
+        .bind(user.disabled)
+        .bind(user.created_at)
         .bind(now)
         .execute()
         .await?;

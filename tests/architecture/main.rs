@@ -34,6 +34,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("email_address", &["accounts"]),
     ("clap", &["cli", "config"]),
     ("rpassword", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("csv", &["accounts/import"]),
     ("dotenvy", &["config"]),
     // The settings check that a filter is one.
     ("tracing_subscriber", &["telemetry", "config/value: EnvFilter"]),

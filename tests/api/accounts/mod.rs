@@ -1,6 +1,7 @@
 //! `/api/v1/register` and `/api/v1/me`.
 
 mod delete;
+mod import;
 mod profile;
 mod register;
 
