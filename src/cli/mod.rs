@@ -2,6 +2,8 @@
 //!
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
+mod export;
+mod import;
 mod keys;
 mod migrate;
 mod openapi;
@@ -34,7 +36,7 @@ enum Command {
     Serve,
     /// Migrates the database and exits.
     Migrate,
-    /// Makes users.
+    /// Makes users, brings them along and takes them along.
     #[command(subcommand)]
     User(user::UserCommand),
     /// Shows and replaces the keys that sign access tokens. Running services follow within a second.

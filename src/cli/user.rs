@@ -6,6 +6,8 @@ use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
+use super::export::{self, ExportArguments};
+use super::import::{self, ImportArguments};
 use crate::accounts::{self, EmailAddress, Password, Registration, Username};
 use crate::app::App;
 use crate::clock::Clock;
@@ -16,6 +18,10 @@ use crate::error::{Broken, Error};
 pub(super) enum UserCommand {
     /// Creates a user, also where registration is closed. Asks for the password, or reads it from standard input.
     Create(CreateArguments),
+    /// Brings users along from another system, with their passwords. Who exists is left alone, so that it can be run again.
+    Import(ImportArguments),
+    /// Writes all users to standard output, as JSON Lines that `import` reads.
+    Export(ExportArguments),
 }
 
 #[derive(Debug, Args)]
@@ -34,12 +40,19 @@ pub(super) struct CreateArguments {
 }
 
 pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<()> {
-    let UserCommand::Create(arguments) = command;
+    match command {
+        UserCommand::Create(arguments) => create(config, arguments).await,
+        UserCommand::Import(arguments) => import::run(config, arguments).await,
+        UserCommand::Export(arguments) => export::run(config, arguments).await,
+    }
+}
+
+async fn create(config: Config, arguments: CreateArguments) -> anyhow::Result<()> {
     let username = arguments.username.as_deref().map(Username::parse).transpose();
     let username = username.map_err(|broken| refused("--username", broken))?;
     let email = arguments.email.as_deref().map(EmailAddress::parse).transpose();
     let email = email.map_err(|broken| refused("--email", broken))?;
-    let password = ask_for_password()?;
+    let password = ask_for_password(Ask::Twice)?;
 
     let app = App::open(config, Clock::system()).await?;
     let password =
@@ -63,11 +76,21 @@ fn refused(what: &str, broken: Broken) -> anyhow::Error {
     anyhow!("{what} is refused: {}", broken.message)
 }
 
+/// A new password is asked for twice, since it can't be seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Once,
+    Twice,
+}
+
 /// From the terminal without showing it, or the first line of standard input.
-fn ask_for_password() -> anyhow::Result<Zeroizing<String>> {
+pub(super) fn ask_for_password(ask: Ask) -> anyhow::Result<Zeroizing<String>> {
     if io::stdin().is_terminal() {
         let first =
             Zeroizing::new(rpassword::prompt_password("Password: ").context("can't ask for the password")?);
+        if ask == Ask::Once {
+            return Ok(first);
+        }
         let again =
             Zeroizing::new(rpassword::prompt_password("Again: ").context("can't ask for the password")?);
         if first != again {

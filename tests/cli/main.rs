@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod commands;
+mod import;
 mod keys;
 mod logs;
 mod program;

@@ -242,6 +242,12 @@ impl Server {
         read(self.request("POST", "/api/v1/login").json(&body)).await
     }
 
+    /// By a name of either kind.
+    pub async fn login_as(&self, login: &str, password: &str) -> (u16, Value) {
+        let body = json!({ "login": login, "password": password });
+        read(self.request("POST", "/api/v1/login").json(&body)).await
+    }
+
     pub async fn me(&self, access_token: &str) -> (u16, Value) {
         let bearer = format!("Bearer {access_token}");
         read(self.request("GET", "/api/v1/me").header(AUTHORIZATION, bearer)).await
