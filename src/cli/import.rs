@@ -120,7 +120,8 @@ async fn on(
         check_canary(app, canary, candidates).await?;
     }
 
-    let bar = progress(file.len() as u64);
+    // The rows of a dry run show how far it is.
+    let bar = if arguments.dry_run { ProgressBar::hidden() } else { progress(file.len() as u64) };
     let mut report = Report { dry_run: arguments.dry_run, counts: BTreeMap::new(), bar: &bar };
     let mut batch = Vec::new();
     for (record, row) in records() {
