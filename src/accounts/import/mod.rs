@@ -22,7 +22,7 @@ pub use file::{File, Format};
 pub use firebase::HashParameters;
 pub use record::{Record, Secret};
 
-use super::{DisplayName, EmailAddress, Username};
+use super::{DisplayName, EmailAddress, Username, role_name};
 use crate::app::App;
 use crate::error::{Broken, Result};
 use crate::hasher::{PasswordHash, Verdict, normalised};
@@ -113,7 +113,7 @@ impl<'a> Import<'a> {
     }
 
     fn may_have(&self, role: &str) -> bool {
-        self.known_roles.contains(role) || self.create_roles && is_role_name(role)
+        self.known_roles.contains(role) || self.create_roles && role_name(role).is_some()
     }
 
     /// Whether there is someone of that name or address, in the database or in the rows before.
@@ -219,11 +219,4 @@ fn names(username: Option<String>, email: Option<String>) -> (Option<String>, Op
         }
         as_they_are => as_they_are,
     }
-}
-
-/// 1 to 32 of `a-z 0-9 _ -`.
-fn is_role_name(name: &str) -> bool {
-    let allowed =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
-    (1..=32).contains(&name.len()) && name.bytes().all(allowed)
 }
