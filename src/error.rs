@@ -59,7 +59,7 @@ pub enum Error {
     #[error("Some fields are not as they must be; `errors` names each.")]
     Validation(Vec<FieldError>),
 
-    #[error("Too many tries; wait as long as `retry-after` says.")]
+    #[error("Too many tries; wait {} s before the next one. Until then no password is looked at.", whole_seconds(*.0))]
     RateLimited(Duration),
 
     #[error("Something failed on our side; the request id finds it in the log.")]
@@ -135,10 +135,15 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Unavailable(_) | Error::Overloaded => Some(Duration::from_secs(2)),
-            Error::RateLimited(wait) => Some(Duration::from_secs(wait.as_secs_f64().ceil().max(1.0) as u64)),
+            Error::RateLimited(wait) => Some(Duration::from_secs(whole_seconds(*wait))),
             _ => None,
         }
     }
+}
+
+/// Not less than it is, and a second at least.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs_f64().ceil().max(1.0) as u64
 }
 
 impl From<anyhow::Error> for Error {

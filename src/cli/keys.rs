@@ -58,6 +58,9 @@ async fn on(app: &App, command: KeysCommand) -> anyhow::Result<()> {
 
 fn list(keys: &[KeyInfo]) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    if keys.is_empty() {
+        return writeln!(out, "There is no signing key yet; `portcullis serve` makes the first.");
+    }
     writeln!(out, "{:43}  {:9}  {:7}  {:20}  VERIFIES UNTIL", "KEY", "ALGORITHM", "STATE", "SIGNS FROM")?;
     for key in keys {
         let KeyInfo { kid, algorithm, state, signs_from, verifies_until, .. } = key;

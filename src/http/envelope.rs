@@ -7,10 +7,10 @@ use std::time::Instant;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use anyhow::anyhow;
@@ -49,7 +49,9 @@ pub async fn wrap(
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id);
             let standing = response.request().extensions().get::<Standing>().copied();
-            if let Some(standing) = standing {
+            // Who waits for having guessed is within this limit, and would be misled.
+            let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
+            if let Some(standing) = standing.filter(|standing| standing.wait.is_some() == refused) {
                 limited::add_headers(&standing, response.headers_mut());
             }
             let request = response.request();

@@ -89,6 +89,12 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
+macro_rules! credentials_columns {
+    () => {
+        concat!(user_columns!(), ", u.password_hash, u.password_version, u.username_key, u.email_key")
+    };
+}
+
 /// The user with this id.
 pub async fn by_id(db: impl Executor<'_>, id: UserId) -> Result<Option<User>> {
     let sql = concat!("select ", user_columns!(), " from users u where u.id = $1");
@@ -97,21 +103,13 @@ pub async fn by_id(db: impl Executor<'_>, id: UserId) -> Result<Option<User>> {
 
 /// The user with this username, by its key.
 pub async fn by_username(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
-    let sql = concat!(
-        "select ",
-        user_columns!(),
-        ", u.password_hash, u.password_version, u.username_key, u.email_key from users u where u.username_key = $1"
-    );
+    let sql = concat!("select ", credentials_columns!(), " from users u where u.username_key = $1");
     db.query(sql).bind(key).fetch_optional().await
 }
 
 /// The user with this e-mail address, by its key.
 pub async fn by_email(db: impl Executor<'_>, key: &str) -> Result<Option<Credentials>> {
-    let sql = concat!(
-        "select ",
-        user_columns!(),
-        ", u.password_hash, u.password_version, u.username_key, u.email_key from users u where u.email_key = $1"
-    );
+    let sql = concat!("select ", credentials_columns!(), " from users u where u.email_key = $1");
     db.query(sql).bind(key).fetch_optional().await
 }
 
@@ -167,9 +165,8 @@ pub async fn credentials_page(
 ) -> Result<Vec<Credentials>> {
     let sql = concat!(
         "select ",
-        user_columns!(),
-        ", u.password_hash, u.password_version from users u \
-         where cast($1 as uuid) is null or u.id > $1 order by u.id limit $2"
+        credentials_columns!(),
+        " from users u where cast($1 as uuid) is null or u.id > $1 order by u.id limit $2"
     );
     db.query(sql).bind(after).bind(i64::from(limit)).fetch_all().await
 }

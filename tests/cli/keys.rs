@@ -8,7 +8,7 @@ use crate::program::{Place, Server, read};
 fn list(place: &Place) -> Vec<Vec<String>> {
     let told = place.run(&["keys", "list"]).expect(0).stdout;
     let row = |line: &str| line.split_whitespace().map(str::to_owned).collect();
-    told.lines().skip(1).map(row).collect()
+    told.lines().skip(1).map(row).collect::<Vec<_>>()
 }
 
 async fn published(server: &Server) -> Vec<String> {
