@@ -45,7 +45,6 @@ pub async fn prune(app: &App) -> Result<()> {
     let now = app.clock.now();
     let kept =
         TimeDelta::from_std(app.config.access_token_ttl).unwrap_or(TimeDelta::MAX) + CHANGES_KEPT_LONGER;
-    app.keyring.prune(&app.db, &app.changes, now).await?;
     while !app.is_shutting_down() && guesses::delete_old(&app.db, now - GUESSES_KEPT, BATCH).await? {
         tokio::time::sleep(PAUSE).await;
     }
@@ -66,5 +65,6 @@ pub async fn prune(app: &App) -> Result<()> {
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Ok(())
+    // Last: it fails where a key can't be read, which must not keep all the rest.
+    Ok(app.keyring.prune(&app.db, &app.changes, now).await?)
 }
