@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use tokio::sync::watch;
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
@@ -19,6 +20,7 @@ pub struct App {
     pub config: Config,
     pub clock: Clock,
     pub db: Db,
+    pub audit: Audit,
     pub hasher: Hasher,
     pub keyring: Keyring,
     pub refresh_tokens: RefreshTokens,
@@ -42,7 +44,8 @@ impl App {
         let db = Db::open(config.database_url.expose(), config.database_max_connections).await?;
         let secret = secret(&config, &db, &clock).await?;
         let previous = config.secret_key_previous.as_ref();
-        let keyring = Keyring::new(&config, &secret, previous);
+        let audit = Audit::open(&db, &secret, previous).await?;
+        let keyring = Keyring::new(&config, &secret, previous, audit.clone());
         if previous.is_some() {
             keyring.reseal(&db).await?;
             secret_fingerprint::set(&db, &fingerprint(&secret), clock.now()).await?;
@@ -50,6 +53,7 @@ impl App {
         keyring.load(&db).await?;
         Ok(App {
             keyring,
+            audit,
             hasher: Hasher::start(config.bcrypt_cost, config.hashing_niceness)
                 .context("can't start the hashing threads")?,
             refresh_tokens: RefreshTokens::new(&secret, previous),

@@ -25,6 +25,9 @@ macro_rules! id {
         pub struct $Id(Uuid);
 
         impl $Id {
+            /// All zeros: no one's.
+            pub const NIL: Self = Self(Uuid::nil());
+
             /// A fresh id, in order of `now`.
             pub fn new(now: DateTime<Utc>) -> Self {
                 Self(uuid_at(now))
@@ -65,6 +68,10 @@ id!(
 id!(
     /// A session: one login, until it ends.
     SessionId
+);
+id!(
+    /// Something that happened, in the audit log.
+    EventId
 );
 
 /// A fresh token id (`jti`, RFC 7519 section 4.1.7).

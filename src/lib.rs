@@ -7,25 +7,27 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `openapi` |
+//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
-//! | [`background`] | what is done beside the requests: following changes, noting uses, pruning |
+//! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, pruning |
 //! | [`accounts`] | who someone is: register, profile, password, delete |
 //! | [`sessions`] | being logged in: login, refresh, end |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
+//! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
 //! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → tokens, limits → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background → accounts → sessions → tokens, limits → audit → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod background;
 pub mod cli;
 pub mod clock;

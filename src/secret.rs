@@ -27,6 +27,14 @@ pub enum Purpose {
     KeyId,
     /// What wrong passwords are counted under.
     Guessing,
+    /// Encryption of the audit log's own key at rest.
+    AuditKey,
+    /// MACs of the audit log's rows before they are sealed.
+    AuditRow,
+    /// The audit log's chain.
+    AuditChain,
+    /// MACs of where that chain begins and ends.
+    AuditHead,
 }
 
 impl Purpose {
@@ -37,6 +45,10 @@ impl Purpose {
             Purpose::Fingerprint => b"portcullis/v1/fingerprint",
             Purpose::KeyId => b"portcullis/v1/key-id",
             Purpose::Guessing => b"portcullis/v1/guessing",
+            Purpose::AuditKey => b"portcullis/v1/audit-key",
+            Purpose::AuditRow => b"portcullis/v1/audit-row",
+            Purpose::AuditChain => b"portcullis/v1/audit-chain",
+            Purpose::AuditHead => b"portcullis/v1/audit-head",
         }
     }
 }

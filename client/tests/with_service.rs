@@ -12,6 +12,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use portcullis::accounts::{self, Password, Registration, Username};
+use portcullis::audit::Actor;
 use portcullis::clock::Clock;
 use portcullis::{cli, http};
 use portcullis_client::{Settings, Verifier};
@@ -47,7 +48,7 @@ impl Pair {
             password: Password::parse(&app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&app, &orders, &["introspect".to_owned()]).await.unwrap();
+        accounts::create(&app, &orders, &["introspect".to_owned()], &Actor::service()).await.unwrap();
         let server = http::serve(app, listener, |_| {}).unwrap();
         let service = server.handle();
         actix_web::rt::spawn(server);

@@ -2,7 +2,8 @@
 //!
 //! Registering, changing name, display name and password, deleting; what an admin changes; bringing users along and
 //! taking them along. Each is one unit of work.
-//! A change that takes rights away ends sessions and notes the change in that same transaction.
+//! A change that takes rights away ends sessions and notes the change in that same transaction; and each is an event of the
+//! audit log in it.
 
 mod administer;
 mod delete;
@@ -19,7 +20,7 @@ pub use export::export;
 pub use name::{DisplayName, EmailAddress, ROLE_NAME, Username, role_name};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
-pub use register::{Registration, create, ensure_open};
+pub use register::{Registration, create, ensure_open, register};
 
 use std::net::IpAddr;
 

@@ -1,17 +1,17 @@
 //! What a password must be, and changing it.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 use zxcvbn::matching::patterns::MatchPattern;
 use zxcvbn::{Score, zxcvbn};
 
 use crate::app::App;
+use crate::audit::Event;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
 use crate::id::{SessionId, UserId};
-use crate::sessions;
+use crate::sessions::{self, Client};
 use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::users::{self, User};
@@ -90,11 +90,11 @@ pub async fn change(
     keep: SessionId,
     current: &str,
     new: &Password,
-    address: Option<IpAddr>,
+    client: &Client,
 ) -> Result<()> {
     let names = user.username.iter().chain(&user.email);
     new.check_not_a_name(names).map_err(|broken| Error::field("new_password", broken))?;
-    let version = super::confirm(app, user.id, "current_password", current, address).await?;
+    let version = super::confirm(app, user.id, "current_password", current, client.ip).await?;
     let hash = app.hasher.hash(new.expose()).await?;
     let now = app.clock.now();
 
@@ -103,6 +103,7 @@ pub async fn change(
         return Err(changed_meanwhile(&mut tx, user.id, "current_password").await?);
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
+    app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);
     app.changes.commit(tx, &[ended, updated], now).await

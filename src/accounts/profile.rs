@@ -2,7 +2,9 @@
 
 use super::{DisplayName, Username};
 use crate::app::App;
+use crate::audit::Event;
 use crate::error::{Broken, Error, Result};
+use crate::sessions::Client;
 use crate::store::changes::Reason;
 use crate::store::users::{self, User};
 use crate::tokens::Effect;
@@ -15,7 +17,7 @@ pub struct Changes {
 }
 
 /// Changes a user's names, and returns the user as it is then.
-pub async fn update(app: &App, user: &User, changes: &Changes) -> Result<User> {
+pub async fn update(app: &App, user: &User, changes: &Changes, client: &Client) -> Result<User> {
     if matches!(changes.username, Some(None)) && user.email.is_none() {
         let rule = Broken::new("required", "An account without an e-mail address needs a username.");
         return Err(Error::field("username", rule));
@@ -26,6 +28,10 @@ pub async fn update(app: &App, user: &User, changes: &Changes) -> Result<User> {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         users::set_profile(&mut tx, user.id, username, display_name, now).await?;
+        let fields = [("username", username.is_some()), ("display_name", display_name.is_some())];
+        let fields: Vec<_> = fields.into_iter().filter(|(_, set)| *set).map(|(field, _)| field).collect();
+        let actor = client.actor(user.id);
+        app.audit.note(&mut tx, actor.did(Event::UserUpdated, user.id).with("fields", fields), now).await?;
         app.changes.commit(tx, &[Effect::on_user(Reason::UserUpdated, user.id)], now).await?;
     }
     users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken)

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::config;
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
+use crate::sessions::Client;
 use crate::store::users::{self, NewUser, User};
 use crate::store::{self, Tx};
 
@@ -27,8 +31,23 @@ pub fn ensure_open(app: &App) -> Result<()> {
     }
 }
 
-/// Makes an account with these roles, each of which must exist. Whether the caller may is the caller's to know.
-pub async fn create(app: &App, registration: &Registration, roles: &[String]) -> Result<User> {
+/// Makes an account for a stranger.
+pub async fn register(app: &App, registration: &Registration, client: &Client) -> Result<User> {
+    insert(app, registration, &[], Event::UserRegistered, |user| client.actor(user)).await
+}
+
+/// Makes an account with these roles, each of which must exist. Whether the actor may is the caller's to know.
+pub async fn create(app: &App, registration: &Registration, roles: &[String], actor: &Actor) -> Result<User> {
+    insert(app, registration, roles, Event::UserCreated, |_| actor.clone()).await
+}
+
+async fn insert(
+    app: &App,
+    registration: &Registration,
+    roles: &[String],
+    event: Event,
+    actor: impl FnOnce(UserId) -> Actor,
+) -> Result<User> {
     let username = registration.username.as_ref().map(Username::parts);
     let email = registration.email.as_ref().map(EmailAddress::parts);
     if username.is_none() && email.is_none() {
@@ -62,20 +81,29 @@ pub async fn create(app: &App, registration: &Registration, roles: &[String]) ->
         // Whoever was faster may have gone again; then the name is free, but this request has had its answer.
         return Err(taken().await?.unwrap_or(Error::UsernameTaken));
     }
-    grant_all(&mut tx, user.id, &BTreeSet::from_iter(roles)).await?;
+    let actor = actor(user.id);
+    app.audit.note(&mut tx, actor.did(event, user.id), now).await?;
+    for role in BTreeSet::from_iter(roles) {
+        grant(app, &mut tx, user.id, role, &actor, now).await?;
+    }
     let created = users::by_id(&mut tx, user.id).await?;
     tx.commit().await?;
     created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there").into())
 }
 
-/// Gives a user roles, each of which must exist.
-pub(super) async fn grant_all(tx: &mut Tx, user: UserId, roles: &BTreeSet<&String>) -> Result<()> {
-    for role in roles {
-        if !store::roles::grant(tx, user, role).await? {
-            let known = store::roles::names(tx).await?.join(", ");
-            let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
-            return Err(Error::field("roles", rule));
-        }
+/// Gives a user a role, which must exist.
+pub(super) async fn grant(
+    app: &App,
+    tx: &mut Tx,
+    user: UserId,
+    role: &str,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    if !store::roles::grant(tx, user, role).await? {
+        let known = store::roles::names(tx).await?.join(", ");
+        let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
+        return Err(Error::field("roles", rule));
     }
-    Ok(())
+    app.audit.note(tx, actor.did(Event::RoleGranted, user).with("role", role), now).await
 }

@@ -1,8 +1,8 @@
 //! What is done beside the requests, while the service runs.
 //!
 //! Every replica follows the feed of changes, writes down which sessions were used, and looks whether the signing key has
-//! signed for long enough. Pruning is done by whichever replica finds it due first (the table `schedule`): one is enough, and
-//! none holds a lock for it.
+//! signed for long enough. The audit log is sealed by each in its turn, and pruning is done by whichever replica finds it due first
+//! (the table `schedule`): one is enough, and none holds a lock for it.
 
 mod pruning;
 
@@ -20,6 +20,12 @@ pub use pruning::prune;
 /// How long the use of a session may go unwritten.
 const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
 
+/// How long an event goes unsealed.
+const SEALED_EVERY: Duration = Duration::from_secs(1);
+
+/// How long sealing may take when the service stops; what is left is another replica's, or for the next start.
+const LAST_SEALING: Duration = Duration::from_secs(2);
+
 /// How often a replica looks whether the signing key is due to be replaced.
 const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
 
@@ -35,6 +41,9 @@ pub fn start(app: &Arc<App>) {
     tokio::spawn(async move { following.changes.follow(Feed::new(&following.db), &following.keyring).await });
     every(USES_NOTED_EVERY, app, "the uses of sessions could not be noted", |app| async move {
         sessions::note_uses(&app).await
+    });
+    every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
+        app.audit.seal(&app.db).await
     });
     if let KeyRotation(Some(rotation)) = app.config.key_rotation {
         every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {
@@ -55,6 +64,9 @@ pub fn start(app: &Arc<App>) {
 pub async fn finish(app: &App) {
     if let Err(error) = sessions::note_uses(app).await {
         warn("the uses of sessions could not be noted", &error);
+    }
+    if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
+        warn("the audit log could not be sealed", &error);
     }
 }
 

@@ -10,6 +10,7 @@ use super::export::{self, ExportArguments};
 use super::import::{self, ImportArguments};
 use crate::accounts::{self, EmailAddress, Password, Registration, Username};
 use crate::app::App;
+use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Broken, Error};
@@ -58,7 +59,7 @@ async fn create(config: Config, arguments: CreateArguments) -> anyhow::Result<()
     let password =
         Password::parse(&app, &password).await?.map_err(|broken| refused("the password", broken))?;
     let registration = Registration { username, email, password, display_name: None };
-    let created = accounts::create(&app, &registration, &arguments.roles).await;
+    let created = accounts::create(&app, &registration, &arguments.roles, &Actor::service()).await;
     app.db.close().await;
     match created {
         Ok(user) => println!("Created user {}.", user.id),

@@ -43,6 +43,7 @@ pub(super) async fn register(
     _: Limited<Register>,
     request: HttpRequest,
     app: Data<App>,
+    client: Client,
     body: Body,
 ) -> Result<impl Responder> {
     accounts::ensure_open(&app)?;
@@ -56,7 +57,7 @@ pub(super) async fn register(
     let password = new_password(&app, &mut fields, "password").await?;
     let password = fields.finish(password)?;
     let registration = Registration { username, email, password, display_name };
-    let user = accounts::create(&app, &registration, &[]).await?;
+    let user = accounts::register(&app, &registration, &client).await?;
     LoggedUser(user.id).note(&request);
     Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody(user)))
 }
@@ -66,14 +67,19 @@ pub(super) async fn me(user: CurrentUser) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body.to_vec()))
 }
 
-pub(super) async fn update(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {
+pub(super) async fn update(
+    app: Data<App>,
+    user: CurrentUser,
+    client: Client,
+    body: Body,
+) -> Result<impl Responder> {
     let mut fields = body.read().await?;
     let changes = Changes {
         username: fields.change("username", Username::parse),
         display_name: fields.change("display_name", DisplayName::parse),
     };
     let changes = fields.finish(Some(changes))?;
-    let user = accounts::update(&app, &user, &changes).await?;
+    let user = accounts::update(&app, &user, &changes, &client).await?;
     Ok(Json(UserBody(user)))
 }
 
@@ -87,6 +93,6 @@ pub(super) async fn delete(
     let mut fields = body.read().await?;
     let password = fields.required("password", any_text);
     let password = fields.finish(password)?;
-    accounts::delete(&app, &user, &password, client.ip).await?;
+    accounts::delete(&app, &user, &password, &client).await?;
     Ok(HttpResponse::NoContent())
 }

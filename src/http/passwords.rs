@@ -22,7 +22,7 @@ pub(super) async fn change(
     let current = fields.required("current_password", any_text);
     let new = new_password(&app, &mut fields, "new_password").await?;
     let (current, new) = fields.finish(current.zip(new))?;
-    accounts::change_password(&app, &user, user.session(), &current, &new, client.ip).await?;
+    accounts::change_password(&app, &user, user.session(), &current, &new, &client).await?;
     Ok(HttpResponse::NoContent())
 }
 

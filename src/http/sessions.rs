@@ -108,17 +108,23 @@ pub(super) async fn refresh(
     _: Limited<Refresh>,
     request: HttpRequest,
     app: Data<App>,
+    client: Client,
     body: Body,
 ) -> Result<Json<TokenBody>> {
     let mut fields = body.read().await?;
     let token = fields.required("refresh_token", any_text);
     let token = fields.finish(token)?;
-    let tokens = sessions::refresh(&app, &token, None).await?;
+    let tokens = sessions::refresh(&app, &token, &client).await?;
     LoggedUser(tokens.user.id).note(&request);
     Ok(Json(TokenBody::from(tokens)))
 }
 
-pub(super) async fn logout(app: Data<App>, user: CurrentUser, body: Body) -> Result<impl Responder> {
+pub(super) async fn logout(
+    app: Data<App>,
+    user: CurrentUser,
+    client: Client,
+    body: Body,
+) -> Result<impl Responder> {
     let mut fields = body.read_if_any().await?;
     let scope = fields.optional("scope", |text| match text {
         "session" => Ok(LogoutScope::Session),
@@ -127,7 +133,7 @@ pub(super) async fn logout(app: Data<App>, user: CurrentUser, body: Body) -> Res
         _ => Err(Broken::new("invalid", "Use `session`, `all` or `others`.")),
     });
     let scope = fields.finish(Some(scope.unwrap_or_default()))?;
-    sessions::logout(&app, user.id, user.session(), scope).await?;
+    sessions::logout(&app, user.id, user.session(), scope, &client).await?;
     Ok(HttpResponse::NoContent())
 }
 
@@ -147,8 +153,13 @@ pub(super) async fn list(app: Data<App>, user: CurrentUser, params: Params) -> R
     Ok(Json(list))
 }
 
-pub(super) async fn end(app: Data<App>, user: CurrentUser, id: Path<String>) -> Result<impl Responder> {
+pub(super) async fn end(
+    app: Data<App>,
+    user: CurrentUser,
+    client: Client,
+    id: Path<String>,
+) -> Result<impl Responder> {
     let session = id.parse().map_err(|_| Error::NotFound)?;
-    sessions::end(&app, user.id, session).await?;
+    sessions::end(&app, user.id, session, &client).await?;
     Ok(HttpResponse::NoContent())
 }

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Client;
 use crate::app::App;
+use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
@@ -20,32 +22,58 @@ pub enum LogoutScope {
     Others,
 }
 
+impl LogoutScope {
+    /// Its name in the contract.
+    fn name(self) -> &'static str {
+        match self {
+            LogoutScope::Session => "session",
+            LogoutScope::All => "all",
+            LogoutScope::Others => "others",
+        }
+    }
+}
+
 /// Logs out.
-pub async fn logout(app: &App, user: UserId, session: SessionId, scope: LogoutScope) -> Result<()> {
+pub async fn logout(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    scope: LogoutScope,
+    client: &Client,
+) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let effect = match scope {
+    let ended = match scope {
         LogoutScope::Session => {
-            let ended = sessions::end(&mut tx, user, session, now).await?.then_some(session);
-            Effect::on_sessions(Reason::LoggedOut, user, ended)
+            sessions::end(&mut tx, user, session, now).await?.then_some(session).into_iter().collect()
         }
-        LogoutScope::All => end_all(&mut tx, Reason::LoggedOut, user, None, now).await?,
-        LogoutScope::Others => end_all(&mut tx, Reason::LoggedOut, user, Some(session), now).await?,
+        LogoutScope::All => sessions::end_all(&mut tx, user, None, now).await?,
+        LogoutScope::Others => sessions::end_all(&mut tx, user, Some(session), now).await?,
     };
-    app.changes.commit(tx, &[effect], now).await?;
+    // Who comes with the token of a session that is over does nothing.
+    if !ended.is_empty() {
+        let actor = client.actor(user);
+        let entry = actor.did(Event::LoggedOut, user).with("session_id", session.to_string());
+        let entry = entry.with("scope", scope.name()).with("sessions", ended.len());
+        app.audit.note(&mut tx, entry, now).await?;
+    }
+    app.changes.commit(tx, &[Effect::on_sessions(Reason::LoggedOut, user, ended)], now).await?;
     // What another replica has ended a moment ago is not among the effects, but must be over here, too, when we say so.
     app.changes.cache().forget(user, None);
     Ok(())
 }
 
 /// Ends one of the user's sessions; [`Error::NotFound`] for one that has ended already or is not the user's.
-pub async fn end(app: &App, user: UserId, session: SessionId) -> Result<()> {
+pub async fn end(app: &App, user: UserId, session: SessionId, client: &Client) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     if !sessions::end(&mut tx, user, session, now).await? {
         app.changes.cache().forget(user, Some(session));
         return Err(Error::NotFound);
     }
+    let actor = client.actor(user);
+    let ended = actor.did(Event::SessionEnded, user).with("session_id", session.to_string());
+    app.audit.note(&mut tx, ended, now).await?;
     app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, [session])], now).await
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::authenticate::{authenticate, known, verified};
-use super::{LogoutScope, logout};
+use super::{Client, LogoutScope, logout};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::store::sessions;
@@ -22,7 +22,7 @@ pub async fn introspect(app: &App, token: &str) -> Result<Option<(Claims, Arc<Us
 }
 
 /// Ends the session of an access or a refresh token. One that is good for nothing is left alone.
-pub async fn revoke(app: &App, token: &str) -> Result<()> {
+pub async fn revoke(app: &App, token: &str, client: &Client) -> Result<()> {
     let now = app.clock.now();
     let (user, session) = match app.refresh_tokens.read(token) {
         // Of whatever generation: who held it has held the session.
@@ -35,7 +35,7 @@ pub async fn revoke(app: &App, token: &str) -> Result<()> {
             None => return Ok(()),
         },
     };
-    logout(app, user, session, LogoutScope::Session).await
+    logout(app, user, session, LogoutScope::Session, client).await
 }
 
 /// `None` where the token is at fault.

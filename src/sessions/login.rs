@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Client, TokenResponse, issue};
 use crate::app::App;
+use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::hasher::Verdict;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::limits::Subject;
 use crate::store::sessions::{self, Session};
 use crate::store::users::{self, Credentials};
@@ -39,14 +40,15 @@ pub async fn login(
     let guess = app.guessing.begin(&app.db, identifier.subject(), client.ip, app.clock.now()).await?;
     let found = find(app, identifier).await?;
     let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password.hash)).await?;
+    let known = found.as_ref().map(|found| found.user.id);
     let Some(Credentials { user, password: stored, username_key, email_key }) =
         found.filter(|_| verdict != Verdict::Wrong)
     else {
         guess.failed(&app.db, app.clock.now()).await?;
-        return Err(Error::InvalidCredentials);
+        return failed(app, client, known, Error::InvalidCredentials).await;
     };
     if user.disabled {
-        return Err(Error::AccountDisabled);
+        return failed(app, client, known, Error::AccountDisabled).await;
     }
     let renewed = match verdict {
         Verdict::RightButOutdated => Some(app.hasher.hash(password).await?),
@@ -73,20 +75,33 @@ pub async fn login(
     };
     let mut tx = app.db.begin().await?;
     if !users::set_login(&mut tx, user.id, stored.version, renewed.as_ref(), now).await? {
+        drop(tx);
         // The password was changed, or the account disabled or deleted, while this one was being checked.
-        return Err(Error::InvalidCredentials);
+        return failed(app, client, known, Error::InvalidCredentials).await;
     }
     sessions::insert(&mut tx, &session).await?;
     let username = username_key.as_deref().map(Subject::Username);
     guess
         .succeeded(&mut tx, username.into_iter().chain(email_key.as_deref().map(Subject::Email)), now)
         .await?;
+    let actor = client.actor(user.id);
+    let succeeded = actor.did(Event::LoginSucceeded, user.id).with("session_id", session.id.to_string());
+    app.audit.note(&mut tx, succeeded, now).await?;
     // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
     let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;
     // What other sessions of this user are answered from has an older `last_login_at`.
     app.changes.cache().forget(user.id, None);
     issue(app, Arc::new(user), &session, session.generation, now)
+}
+
+/// Refuses a login, and keeps that it was tried: by one statement in each case, since the time that a refusal takes must not tell
+/// which it is.
+async fn failed<T>(app: &App, client: &Client, user: Option<UserId>, why: Error) -> Result<T> {
+    let actor = client.actor(None);
+    let entry = actor.did(Event::LoginFailed, user).with("code", why.code());
+    app.audit.note(&app.db, entry, app.clock.now()).await?;
+    Err(why)
 }
 
 async fn find(app: &App, identifier: &Identifier) -> Result<Option<Credentials>> {

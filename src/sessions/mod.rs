@@ -53,7 +53,9 @@ pub use refresh::refresh;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
+use crate::audit::Actor;
 use crate::error::Result;
+use crate::id::UserId;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::tokens::Grant;
@@ -70,6 +72,13 @@ pub struct Client {
     pub user_agent: Option<String>,
     /// The OAuth client that it says it is; nobody checks it.
     pub id: Option<String>,
+}
+
+impl Client {
+    /// Who acts from here, as the audit log has it; `None` where that is not known.
+    pub fn actor(&self, user: impl Into<Option<UserId>>) -> Actor {
+        Actor::at(user.into(), self.ip, self.user_agent.as_deref())
+    }
 }
 
 /// Who asked for a token, where no client named itself.

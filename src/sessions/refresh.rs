@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{GRACE, TokenResponse, issue};
+use super::{Client, GRACE, TokenResponse, issue};
 use crate::app::App;
+use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
@@ -15,15 +16,16 @@ use crate::tokens::Effect;
 
 /// Answers a refresh token with its successor and a new access token. A client that names itself gets none for the session of
 /// one with another name.
-pub async fn refresh(app: &App, token: &str, client_id: Option<&str>) -> Result<TokenResponse> {
+pub async fn refresh(app: &App, token: &str, client: &Client) -> Result<TokenResponse> {
     let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
     app.keyring.settle(&app.db, &app.changes).await?;
+    let client_id = client.id.as_deref();
     let now = app.clock.now();
     let expires_at = now + app.config.refresh_token_ttl;
     let rotated = sessions::rotate(&app.db, id, generation, now, expires_at, now - GRACE, client_id).await?;
     let mut session = match rotated {
         Some(rotated) => rotated,
-        None => replaced_before(app, id, generation, now, expires_at, client_id).await?,
+        None => replaced_before(app, id, generation, client, now, expires_at).await?,
     };
     if session.client_id.is_none() {
         session.client_id = client_id.map(str::to_owned);
@@ -51,11 +53,11 @@ async fn replaced_before(
     app: &App,
     id: SessionId,
     generation: i64,
+    client: &Client,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    client_id: Option<&str>,
 ) -> Result<Session> {
-    let is_theirs = |session: &Session| match (&session.client_id, client_id) {
+    let is_theirs = |session: &Session| match (&session.client_id, &client.id) {
         (Some(its), Some(said)) => its == said,
         _ => true,
     };
@@ -73,9 +75,13 @@ async fn replaced_before(
     }
     let mut tx = app.db.begin().await?;
     if sessions::end(&mut tx, session.user_id, id, now).await? {
-        let effect = Effect::on_sessions(Reason::RefreshTokenReused, session.user_id, [id]);
-        app.changes.commit(tx, &[effect], now).await?;
         let user_id = session.user_id;
+        // Thief or victim, nobody knows.
+        let actor = client.actor(None);
+        let reused = actor.did(Event::RefreshTokenReused, user_id).with("session_id", id.to_string());
+        app.audit.note(&mut tx, reused, now).await?;
+        let effect = Effect::on_sessions(Reason::RefreshTokenReused, user_id, [id]);
+        app.changes.commit(tx, &[effect], now).await?;
         tracing::warn!(%user_id, session_id = %id, "refresh_token_reused: a replaced token came again; its session has ended");
     }
     Err(Error::InvalidRefreshToken)

@@ -23,9 +23,10 @@ pub async fn grant(tx: &mut Tx, user: UserId, role: &str) -> Result<bool> {
     Ok(tx.query(sql).bind(user).bind(role).execute().await? == 1)
 }
 
-/// Takes all roles of a user.
-pub async fn delete_all(tx: &mut Tx, user: UserId) -> Result<()> {
-    tx.query("delete from user_roles where user_id = $1").bind(user).execute().await?;
+/// Takes a role of a user.
+pub async fn delete(tx: &mut Tx, user: UserId, role: &str) -> Result<()> {
+    let sql = "delete from user_roles where user_id = $1 and role = $2";
+    tx.query(sql).bind(user).bind(role).execute().await?;
     Ok(())
 }
 

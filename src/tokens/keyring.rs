@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::Changes;
 use super::keys::{KeyState, Keys};
 use super::signing_key::{Key, Seals};
+use crate::audit::Audit;
 use crate::config::{Algorithm, Config};
 use crate::error::{Error, Result};
 use crate::secret::{Purpose, SecretKey};
@@ -36,6 +37,7 @@ pub struct Keyring {
     pub(super) issuer: String,
     pub(super) audience: String,
     pub(super) seals: Seals,
+    pub(super) audit: Audit,
     /// The lifetime of tokens that are signed here.
     pub(super) token_ttl: TimeDelta,
     copy: RwLock<Copy>,
@@ -76,7 +78,7 @@ pub struct KeyInfo {
 
 impl Keyring {
     /// Without keys: they have to be [loaded](Self::load).
-    pub fn new(config: &Config, secret: &SecretKey, previous: Option<&SecretKey>) -> Keyring {
+    pub fn new(config: &Config, secret: &SecretKey, previous: Option<&SecretKey>, audit: Audit) -> Keyring {
         // Chosen once for the process; a second choice of the same is refused, which changes nothing.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         Keyring {
@@ -86,6 +88,7 @@ impl Keyring {
                 present: secret.sealing(Purpose::SigningKey),
                 previous: previous.map(|secret| secret.sealing(Purpose::SigningKey)),
             },
+            audit,
             token_ttl: TimeDelta::from_std(config.access_token_ttl).unwrap_or(TimeDelta::MAX),
             copy: RwLock::default(),
             reads: AtomicU64::new(0),
@@ -211,7 +214,7 @@ mod tests {
     fn an_older_read_brings_nothing_back() {
         let secret = SecretKey::from_text(&"a".repeat(32)).unwrap();
         let config = crate::cli::config_from(["portcullis"], []).unwrap();
-        let keyring = Keyring::new(&config, &secret, None);
+        let keyring = Keyring::new(&config, &secret, None, Audit::under(&secret));
         let now = DateTime::UNIX_EPOCH;
         let made = super::super::signing_key::NewKey::new(Algorithm::Es256).unwrap();
         let stored = made.sealed(&keyring.seals, 1, now, now, TimeDelta::minutes(15));

@@ -17,6 +17,7 @@ use super::keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
 use super::keys::{KeyState, Keys};
 use super::signing_key::{Key, NewKey};
 use super::{Changes, Effect};
+use crate::audit::{Actor, Entry, Event};
 use crate::config::{Algorithm, Config};
 use crate::store::{Db, signing_keys};
 
@@ -59,7 +60,8 @@ impl Keyring {
                 return Ok(());
             }
             let kid = new.kid.clone();
-            if self.add(db, changes, &keys, new, now, now).await? {
+            let due = Due { signs_from: now, why: "another kind" };
+            if self.add(db, changes, &keys, new, now, due).await? {
                 if let Some(before) = newest {
                     tracing::warn!(
                         "JWT_ALGORITHM or JWT_SECRET is not what it was: access tokens are signed with the new key {kid} ({}) \
@@ -107,7 +109,8 @@ impl Keyring {
         if newest.algorithm == Algorithm::Hs256 {
             bail!("the key of HS256 is JWT_SECRET: set another one and restart");
         }
-        self.publish_next(db, changes, &keys, newest, now, now + LEAD).await
+        let due = Due { signs_from: now + LEAD, why: "by hand" };
+        self.publish_next(db, changes, &keys, newest, now, due).await
     }
 
     /// Publishes the key that signs next, if the present one will have signed for `every` by then.
@@ -124,7 +127,7 @@ impl Keyring {
         let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
         let Some(due) = newest.signs_from.checked_add_signed(every) else { return Ok(()) };
         if due - LEAD <= now {
-            let due = due.max(now + LEAD);
+            let due = Due { signs_from: due.max(now + LEAD), why: "its time" };
             let (key, made) = self.publish_next(db, changes, &keys, newest, now, due).await?;
             if made {
                 tracing::info!(kid = key.kid, "a new key signs access tokens from {} on", key.signs_from);
@@ -140,11 +143,10 @@ impl Keyring {
         before: &Keys,
         newest: &Arc<Key>,
         now: DateTime<Utc>,
-        signs_from: DateTime<Utc>,
+        due: Due,
     ) -> anyhow::Result<(KeyInfo, bool)> {
         let is_next = before.state(newest, now) == KeyState::Next;
-        let made =
-            !is_next && self.add(db, changes, before, make(newest.algorithm).await?, now, signs_from).await?;
+        let made = !is_next && self.add(db, changes, before, make(newest.algorithm).await?, now, due).await?;
         let keys = self.read(db).await?;
         let key = keys.newest_until(now + LATEST_NEXT).context("the signing keys are gone")?;
         Ok((keys.info(key, now), made))
@@ -171,14 +173,17 @@ impl Keyring {
             self.load(db).await?;
             bail!("somebody else has just revoked this key");
         }
+        let mut entry = rotated("revoked").with("revoked", kid);
         if let Some(heir) = heir {
             let heir = heir.sealed(&self.seals, keys.next_number(), now, now, self.token_ttl);
+            entry = entry.with("kid", heir.kid.as_str());
             if !signing_keys::insert(&mut tx, &heir).await? {
                 bail!(
                     "the keys have just changed; nothing was revoked. Look at `portcullis keys list`, and try again"
                 );
             }
         }
+        self.audit.note(&mut tx, entry, now).await?;
         changes.commit(tx, &[Effect::on_signing_keys()], now).await?;
         self.load(db).await?;
         // What was found out with the key since the commit.
@@ -194,9 +199,9 @@ impl Keyring {
         before: &Keys,
         new: NewKey,
         now: DateTime<Utc>,
-        signs_from: DateTime<Utc>,
+        Due { signs_from, why }: Due,
     ) -> anyhow::Result<bool> {
-        // Nobody has to be told of the very first.
+        // Nobody has to be told of the very first, and it replaces none.
         let effect = before.newest().map(|_| Effect::on_signing_keys());
         let key = new.sealed(&self.seals, before.next_number(), now, signs_from, self.token_ttl);
         let mut tx = db.begin().await?;
@@ -206,6 +211,9 @@ impl Keyring {
         }
         if !signing_keys::insert(&mut tx, &key).await? {
             return Ok(false);
+        }
+        if effect.is_some() {
+            self.audit.note(&mut tx, rotated(why).with("kid", key.kid.as_str()), now).await?;
         }
         changes.commit(tx, effect.as_slice(), now).await?;
         self.load(db).await?;
@@ -236,6 +244,17 @@ impl Keyring {
         changes.commit(tx, &[Effect::on_signing_keys()], now).await?;
         Ok(())
     }
+}
+
+/// When a new key signs, and, for the audit log, why there is one.
+struct Due {
+    signs_from: DateTime<Utc>,
+    why: &'static str,
+}
+
+/// Nobody who is known does it: the service, or who has its command line.
+fn rotated(why: &'static str) -> Entry {
+    Actor::service().did(Event::SigningKeyRotated, None).with("why", why)
 }
 
 /// Not on a thread that answers requests: an RSA key takes a while.

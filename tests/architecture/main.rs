@@ -52,6 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "http",
             "background",
             "accounts",
+            "audit: Actor",
             "tokens: KeyInfo KeyState",
             "store: Db",
             "app",
@@ -67,6 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "background",
             "accounts",
             "sessions",
+            "audit: Event",
             "tokens: JWKS_MAX_AGE",
             "limits: Limit Standing",
             "store",
@@ -80,8 +82,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "accounts",
         &[
-            "sessions: end_all",
+            "sessions: end_all Client",
             "tokens: Effect",
+            "audit: Actor Event",
             "limits: Subject",
             "hasher",
             "store",
@@ -91,10 +94,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "id",
         ],
     ),
-    ("sessions", &["tokens", "limits: Subject", "hasher", "store", "app", "error", "id"]),
-    ("app", &["tokens", "limits", "hasher", "store", "config", "clock", "private", "secret"]),
+    (
+        "sessions",
+        &["tokens", "audit: Actor Event", "limits: Subject", "hasher", "store", "app", "error", "id"],
+    ),
+    ("app", &["tokens", "audit: Audit", "limits", "hasher", "store", "config", "clock", "private", "secret"]),
     ("limits", &["store", "error", "secret"]),
-    ("tokens", &["store", "config", "error", "clock", "id", "secret"]),
+    ("tokens", &["audit", "store", "config", "error", "clock", "id", "secret"]),
+    ("audit", &["store", "error", "id", "secret"]),
     // A hash is a value, as an id is; the hasher itself knows no store.
     ("store", &["hasher: PasswordHash", "error", "id", "private"]),
     ("hasher", &["error", "secret"]),
@@ -214,6 +221,18 @@ fn changes_are_noted_in_one_place() {
         let notes = |named: &Named| named.names == ["crate", "store", "changes", "insert"];
         let rule = "`changes::insert` here; `tokens::Changes::commit` does it";
         let found = source.named().into_iter().filter(notes);
+        found.map(|named| source.breach(named.line, rule)).collect::<Vec<_>>()
+    }));
+}
+
+/// Each with its hash.
+#[test]
+fn events_are_kept_in_one_place() {
+    let elsewhere = |source: &&Source| source.room() != "audit" && source.room() != "store";
+    none(Source::all().iter().filter(elsewhere).flat_map(|source| {
+        let keeps = |named: &Named| named.names == ["crate", "store", "audit", "insert"];
+        let rule = "`audit::insert` here; `audit::Audit::note` does it";
+        let found = source.named().into_iter().filter(keeps);
         found.map(|named| source.breach(named.line, rule)).collect::<Vec<_>>()
     }));
 }

@@ -10,6 +10,7 @@ use crate::http::Admin;
 use crate::http::accounts::UserBody;
 use crate::http::body::Body;
 use crate::http::params::Params;
+use crate::sessions::Client;
 use crate::store::users::{self, Filter};
 
 pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params) -> Result<impl Responder> {
@@ -32,7 +33,8 @@ pub(in crate::http) async fn one(app: Data<App>, _admin: Admin, id: Path<String>
 
 pub(in crate::http) async fn update(
     app: Data<App>,
-    _admin: Admin,
+    admin: Admin,
+    client: Client,
     id: Path<String>,
     body: Body,
 ) -> Result<impl Responder> {
@@ -42,5 +44,5 @@ pub(in crate::http) async fn update(
     let changes = AdminChanges { disabled: fields.flag("disabled"), roles: fields.list("roles", role) };
     let changes = fields.finish(Some(changes))?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    Ok(Json(UserBody(accounts::administer(&app, id, &changes).await?)))
+    Ok(Json(UserBody(accounts::administer(&app, id, &changes, &client.actor(admin.id)).await?)))
 }

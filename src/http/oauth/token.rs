@@ -35,17 +35,16 @@ async fn grant(
     body: Body,
 ) -> Result<TokenResponse, Refusal> {
     let mut parameters = Parameters::read(body).await?;
-    let client_id = parameters.client_id(request)?;
+    let client = Client { id: parameters.client_id(request)?, ..client };
     match parameters.required("grant_type")?.as_str() {
         "password" => {
             let name = either_name(parameters.required("username")?);
             let password = parameters.required("password")?;
-            let client = Client { id: client_id, ..client };
             Ok(sessions::login(app, &name, &password, &client).await?)
         }
         "refresh_token" => {
             let token = parameters.required("refresh_token")?;
-            Ok(sessions::refresh(app, &token, client_id.as_deref()).await?)
+            Ok(sessions::refresh(app, &token, &client).await?)
         }
         _ => Err(Refusal::new("unsupported_grant_type", "The grant_type must be password or refresh_token.")),
     }

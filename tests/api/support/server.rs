@@ -182,13 +182,14 @@ impl Server {
     /// A user with a role, logged in.
     pub async fn user_with(&self, username: &str, role: &str) -> Tokens {
         use portcullis::accounts::{self, Password, Registration, Username};
+        use portcullis::audit::Actor;
         let registration = Registration {
             username: Some(Username::parse(username).unwrap()),
             email: None,
             password: Password::parse(&self.app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&self.app, &registration, &[role.to_owned()]).await.unwrap();
+        accounts::create(&self.app, &registration, &[role.to_owned()], &Actor::service()).await.unwrap();
         self.login(username).await
     }
 

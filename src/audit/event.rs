@@ -1,0 +1,100 @@
+//! What can happen, and who did it.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::id::UserId;
+
+/// Something that is kept in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    UserRegistered,
+    UserCreated,
+    UserUpdated,
+    UserDisabled,
+    UserEnabled,
+    UserDeleted,
+    RoleGranted,
+    RoleRevoked,
+    PasswordChanged,
+    LoginSucceeded,
+    LoginFailed,
+    LoggedOut,
+    SessionEnded,
+    RefreshTokenReused,
+    SigningKeyRotated,
+}
+
+impl Event {
+    const NAMED: [(&str, Event); 15] = [
+        ("user_registered", Event::UserRegistered),
+        ("user_created", Event::UserCreated),
+        ("user_updated", Event::UserUpdated),
+        ("user_disabled", Event::UserDisabled),
+        ("user_enabled", Event::UserEnabled),
+        ("user_deleted", Event::UserDeleted),
+        ("role_granted", Event::RoleGranted),
+        ("role_revoked", Event::RoleRevoked),
+        ("password_changed", Event::PasswordChanged),
+        ("login_succeeded", Event::LoginSucceeded),
+        ("login_failed", Event::LoginFailed),
+        ("logged_out", Event::LoggedOut),
+        ("session_ended", Event::SessionEnded),
+        ("refresh_token_reused", Event::RefreshTokenReused),
+        ("signing_key_rotated", Event::SigningKeyRotated),
+    ];
+
+    /// Its name in the contract.
+    pub fn name(self) -> &'static str {
+        Event::NAMED.iter().find(|(_, event)| *event == self).map_or("", |(name, _)| name)
+    }
+
+    pub fn named(name: &str) -> Option<Event> {
+        Event::NAMED.iter().find(|(known, _)| *known == name).map(|(_, event)| *event)
+    }
+}
+
+/// Who does something, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Actor {
+    pub(super) id: Option<UserId>,
+    pub(super) ip: Option<String>,
+    pub(super) user_agent: Option<String>,
+}
+
+impl Actor {
+    /// A user, or, with `None`, somebody who is not known.
+    pub fn at(id: Option<UserId>, ip: Option<IpAddr>, user_agent: Option<&str>) -> Actor {
+        Actor { id, ip: ip.map(|ip| ip.to_string()), user_agent: user_agent.map(str::to_owned) }
+    }
+
+    /// The service by itself, or who has its command line.
+    pub fn service() -> Actor {
+        Actor::default()
+    }
+
+    /// What this one did, and to whom.
+    pub fn did(&self, event: Event, user: impl Into<Option<UserId>>) -> Entry {
+        Entry { event, actor: self.clone(), user: user.into(), details: Map::new() }
+    }
+}
+
+/// An event about to be kept.
+#[must_use = "an event is kept only once it is noted"]
+#[derive(Debug)]
+pub struct Entry {
+    pub(super) event: Event,
+    pub(super) actor: Actor,
+    pub(super) user: Option<UserId>,
+    pub(super) details: Map<String, Value>,
+}
+
+impl Entry {
+    /// With something more to tell: an id, a number, or a text of the service's own. Never a name or an address, since the log
+    /// outlives the account; never a secret, nor what somebody typed.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}
