@@ -133,6 +133,7 @@ fn all_wrong_settings_are_reported_together() {
         ("REFRESH_TOKEN_TTL", "1w"),
         ("SESSION_MAX_AGE", "0d"),
         ("SESSION_CACHE_SIZE", "many"),
+        ("AUDIT_RETENTION", "23h"),
         ("BCRYPT_COST", "17"),
         ("HASHING_NICENESS", "20"),
         ("PASSWORD_MIN_LENGTH", "129"),

@@ -1,5 +1,5 @@
 //! Deleting what is over: sessions that nobody can use any more, changes that concern no living token, keys of which none
-//! is left.
+//! is left, and what the audit log need not tell any more.
 //!
 //! In small batches with pauses, each its own statement, so that nobody waits for more than one of them; and by walks
 //! along the primary keys, so that no index has to be kept up to date by every refresh for the sake of this, and a row
@@ -63,6 +63,10 @@ pub async fn prune(app: &App) -> Result<()> {
         if last.is_none() {
             break;
         }
+        tokio::time::sleep(PAUSE).await;
+    }
+    let kept = TimeDelta::from_std(app.config.audit_retention).unwrap_or(TimeDelta::MAX);
+    while !app.is_shutting_down() && app.audit.prune(&app.db, now - kept, BATCH).await? {
         tokio::time::sleep(PAUSE).await;
     }
     // Last: it fails where a key can't be read, which must not keep all the rest.

@@ -86,6 +86,10 @@ pub struct Config {
     #[arg(long, global = true, value_name = "NUMBER", default_value = "100000", value_parser = cache_size)]
     pub session_cache_size: usize,
 
+    /// How long the audit log tells of what happened, 1d to 3650d.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "90d", value_parser = audit_retention)]
+    pub audit_retention: Duration,
+
     /// bcrypt's cost, 4 to 16; each step doubles the work of a login.
     #[arg(long, global = true, value_name = "NUMBER", default_value = "12", value_parser = bcrypt_cost)]
     pub bcrypt_cost: u32,

@@ -134,6 +134,10 @@ pub(super) fn session_ttl(text: &str) -> Parsed<Duration> {
     duration(text, 1..=3650 * DAY, "1s to 3650d")
 }
 
+pub(super) fn audit_retention(text: &str) -> Parsed<Duration> {
+    duration(text, DAY..=3650 * DAY, "1d to 3650d")
+}
+
 pub(super) fn boolean(text: &str) -> Parsed<bool> {
     one_of(text, &[("true", true), ("false", false)])
 }
