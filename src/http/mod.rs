@@ -109,6 +109,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
         at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
+        at("/api/v1/admin/audit").get(admin::audit::list),
+        at("/api/v1/admin/audit/verify").get(admin::audit::verify),
         at("/openapi.json").get(docs::openapi),
         at("/docs").get(docs::page),
         at("/docs/{file}").get(docs::file),

@@ -1,3 +1,4 @@
 //! `/api/v1/admin`: for those with the role `admin`.
 
+pub(super) mod audit;
 pub(super) mod users;
