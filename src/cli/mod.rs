@@ -2,6 +2,7 @@
 //!
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
+mod audit;
 mod export;
 mod import;
 mod keys;
@@ -42,6 +43,9 @@ enum Command {
     /// Shows and replaces the keys that sign access tokens. Running services follow within a second.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Looks at the audit log.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -55,6 +59,7 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::Migrate => run(&matches, migrate::run),
         Command::User(command) => run(&matches, async |config| user::run(config, command).await),
         Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
+        Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
         Command::Openapi => report(openapi::print()),
     }
 }

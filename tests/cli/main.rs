@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod audit;
 mod commands;
 mod import;
 mod keys;
