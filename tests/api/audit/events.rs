@@ -183,3 +183,36 @@ async fn what_did_not_happen_is_not_kept() {
     assert_eq!(events(&server, &admin, "limit=200").await, before);
     assert_eq!(before[0]["event"], "logged_out");
 }
+
+/// Not the one without the other.
+#[actix_web::test]
+async fn what_can_not_be_kept_does_not_happen() {
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let patch = || server.patch("/api/v1/me").bearer(&ada.access).json(json!({ "display_name": "Countess" }));
+    let logout = || server.post("/api/v1/logout").bearer(&ada.access);
+    let end = async || {
+        let session = session_of(&server, &ada).await;
+        server.delete(&format!("/api/v1/me/sessions/{session}")).bearer(&ada.access)
+    };
+    let delete = || server.delete("/api/v1/me").bearer(&ada.access).json(json!({ "password": PASSWORD }));
+    let account = |name: &str| json!({ "username": name, "password": PASSWORD });
+    let register = || server.post("/api/v1/register").json(account("bob"));
+    let login = |name: &str| server.post("/api/v1/login").json(account(name));
+    let body = json!({ "current_password": PASSWORD, "new_password": "another-lantern-77" });
+    let password = || server.put("/api/v1/me/password").bearer(&ada.access).json(body.clone());
+
+    server.sql("alter table audit_events rename to audit_events_away").execute().await.unwrap();
+    for request in [patch(), logout(), end().await, delete(), register(), login("ada"), password()] {
+        request.expect_problem(500, "internal").await;
+    }
+    login("nobody").expect_problem(500, "internal").await;
+    server.sql("alter table audit_events_away rename to audit_events").execute().await.unwrap();
+
+    let me = server.get("/api/v1/me").bearer(&ada.access).expect(200).await.json();
+    assert_eq!(me["display_name"], json!(null));
+    let sessions = server.get("/api/v1/me/sessions").bearer(&ada.access).expect(200).await.json();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1);
+    register().expect(201).await;
+    login("ada").expect(200).await;
+}
