@@ -13,7 +13,7 @@ use portcullis::{cli, http};
 
 #[derive(Parser)]
 struct Arguments {
-    /// An empty database.
+    /// An empty database. Several may write to it at once, as replicas do.
     #[arg(long)]
     database_url: String,
     /// How many insert at once.
@@ -74,7 +74,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<serde_json::Value> {
     let start = Instant::now();
     let verdict = app.audit.verify(&app.db).await?;
     anyhow::ensure!(
-        verdict.broken.is_none() && verdict.verified == rows,
+        verdict.broken.is_none() && verdict.verified >= rows,
         "the log is not sound: {verdict:?}"
     );
     let verified = start.elapsed();
@@ -83,6 +83,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<serde_json::Value> {
         "rows": rows,
         "per_second": rows as f64 / written.as_secs_f64(),
         "sealed_after_seconds": sealed.as_secs_f64(),
-        "verified_per_second": rows as f64 / verified.as_secs_f64(),
+        "verified_per_second": verdict.verified as f64 / verified.as_secs_f64(),
     }))
 }
