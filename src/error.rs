@@ -22,19 +22,21 @@ pub enum Error {
 
     #[error("The name or the password is wrong.")]
     InvalidCredentials,
-    #[error("This needs an access token: send `authorization: Bearer <token>`.")]
+    #[error("This needs an access token or an API key: send `authorization: Bearer <token>`.")]
     MissingToken,
-    #[error("The access token is not valid here.")]
+    #[error("The access token or API key is not valid here.")]
     InvalidToken,
-    #[error("The access token has expired; refresh it.")]
+    #[error("The token has expired: refresh an access token, or make a new API key.")]
     ExpiredToken,
-    #[error("The session of this token has ended; log in again.")]
+    #[error("The session of this token has ended, or the API key was deleted, or the account is disabled.")]
     RevokedToken,
     #[error("The refresh token is not valid, or its session has ended; log in again.")]
     InvalidRefreshToken,
 
     #[error("This needs the role `{0}`.")]
     Forbidden(Cow<'static, str>),
+    #[error("An API key won't do for this; log in, and send the access token.")]
+    SessionRequired,
     #[error("This account is disabled.")]
     AccountDisabled,
     #[error("Registration is closed here; ask an administrator for an account.")]
@@ -114,6 +116,7 @@ impl Error {
             Error::RevokedToken => "revoked_token",
             Error::InvalidRefreshToken => "invalid_refresh_token",
             Error::Forbidden(_) => "forbidden",
+            Error::SessionRequired => "session_required",
             Error::AccountDisabled => "account_disabled",
             Error::RegistrationClosed => "registration_closed",
             Error::NotFound => "not_found",

@@ -70,6 +70,10 @@ id!(
     SessionId
 );
 id!(
+    /// An API key.
+    ApiKeyId
+);
+id!(
     /// Something that happened, in the audit log.
     EventId
 );

@@ -23,11 +23,13 @@ pub enum Event {
     LoggedOut,
     SessionEnded,
     RefreshTokenReused,
+    ApiKeyCreated,
+    ApiKeyDeleted,
     SigningKeyRotated,
 }
 
 impl Event {
-    const NAMED: [(&str, Event); 15] = [
+    const NAMED: [(&str, Event); 17] = [
         ("user_registered", Event::UserRegistered),
         ("user_created", Event::UserCreated),
         ("user_updated", Event::UserUpdated),
@@ -42,6 +44,8 @@ impl Event {
         ("logged_out", Event::LoggedOut),
         ("session_ended", Event::SessionEnded),
         ("refresh_token_reused", Event::RefreshTokenReused),
+        ("api_key_created", Event::ApiKeyCreated),
+        ("api_key_deleted", Event::ApiKeyDeleted),
         ("signing_key_rotated", Event::SigningKeyRotated),
     ];
 

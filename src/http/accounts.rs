@@ -7,11 +7,11 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::CurrentUser;
 use super::body::{Body, any_text};
 use super::envelope::LoggedUser;
 use super::limited::{Confirm, Limited, Register};
 use super::passwords::new_password;
+use super::{CurrentUser, SessionUser};
 use crate::accounts::{self, Changes, DisplayName, EmailAddress, Registration, Username};
 use crate::app::App;
 use crate::error::{Broken, Result};
@@ -69,7 +69,7 @@ pub(super) async fn me(user: CurrentUser) -> Result<HttpResponse> {
 
 pub(super) async fn update(
     app: Data<App>,
-    user: CurrentUser,
+    user: SessionUser,
     client: Client,
     body: Body,
 ) -> Result<impl Responder> {
@@ -85,7 +85,7 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     app: Data<App>,
-    user: CurrentUser,
+    user: SessionUser,
     _: Limited<Confirm>,
     client: Client,
     body: Body,

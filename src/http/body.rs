@@ -221,6 +221,16 @@ impl Fields {
         self.checked(field, read)
     }
 
+    /// A list of texts that may be absent or null, which is not the same as an empty one.
+    pub fn optional_list<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl Fn(&str) -> Result<T, Broken>,
+    ) -> Option<Vec<T>> {
+        self.values.get(field).filter(|value| !value.is_null())?;
+        self.list(field, parse)
+    }
+
     /// Takes what came of checking a field, and remembers the rule that it broke.
     pub fn checked<T>(&mut self, field: &'static str, checked: Result<T, Broken>) -> Option<T> {
         checked.map_or_else(|broken| self.broke(field, broken), Some)

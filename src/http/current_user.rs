@@ -16,21 +16,16 @@ use super::envelope::LoggedUser;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
-use crate::sessions::{self, Authenticated};
+use crate::sessions::{self, Authenticated, Credential};
 use crate::store::roles::{ADMIN, INTROSPECT};
 use crate::store::users::User;
 
-/// The user whose access token the request carries. As an argument of a handler it makes the route a protected one:
-/// without a valid token of a living session the handler does not run, and the answer is a 401 (RFC 6750).
+/// The user whose access token or API key the request carries. As an argument of a handler it makes the route a protected one:
+/// without a valid token of a living session, or a key, the handler does not run, and the answer is a 401 (RFC 6750).
 #[derive(Clone, Debug)]
 pub struct CurrentUser(Arc<Authenticated>);
 
 impl CurrentUser {
-    /// The session that the token belongs to.
-    pub fn session(&self) -> SessionId {
-        self.0.session
-    }
-
     /// The user in a form that is written once, not for every request. There is room for one form.
     pub(super) fn rendered<E>(&self, render: impl FnOnce(&User) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
         self.0.rendered(render)
@@ -98,6 +93,42 @@ fn parse(token: &[u8]) -> Result<Bearer> {
     let canonical =
         HeaderValue::from_bytes(&[b"Bearer ", token].concat()).map_err(|_| Error::InvalidToken)?;
     Bearer::parse(&canonical).map_err(|_| Error::InvalidToken)
+}
+
+/// The user of a session: an API key won't do, whatever its roles, and is answered 403 `session_required`. For all that touches
+/// the account itself.
+#[derive(Debug)]
+pub struct SessionUser(CurrentUser, SessionId);
+
+impl SessionUser {
+    /// The session that the token belongs to.
+    pub fn session(&self) -> SessionId {
+        self.1
+    }
+}
+
+impl Deref for SessionUser {
+    type Target = CurrentUser;
+
+    fn deref(&self) -> &CurrentUser {
+        &self.0
+    }
+}
+
+impl FromRequest for SessionUser {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let user = CurrentUser::from_request(request, payload);
+        Box::pin(async move {
+            let user = user.await?;
+            match user.0.credential {
+                Credential::Session(session) => Ok(SessionUser(user, session)),
+                Credential::ApiKey(_) => Err(Error::SessionRequired),
+            }
+        })
+    }
 }
 
 /// A role that a route can ask for.

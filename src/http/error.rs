@@ -33,7 +33,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::ExpiredToken
         | Error::RevokedToken
         | Error::InvalidRefreshToken => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) | Error::AccountDisabled | Error::RegistrationClosed => StatusCode::FORBIDDEN,
+        Error::Forbidden(_) | Error::SessionRequired | Error::AccountDisabled | Error::RegistrationClosed => {
+            StatusCode::FORBIDDEN
+        }
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -113,6 +115,7 @@ fn challenge(error: &Error) -> Option<HeaderValue> {
         Error::ExpiredToken => Some((BearerError::InvalidToken, "The access token has expired")),
         Error::RevokedToken => Some((BearerError::InvalidToken, "The session of this token has ended")),
         Error::Forbidden(_) => Some((BearerError::InsufficientScope, "A role is missing")),
+        Error::SessionRequired => Some((BearerError::InsufficientScope, "An API key will not do")),
         _ => return None,
     };
     let challenge = match told {

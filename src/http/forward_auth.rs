@@ -1,7 +1,7 @@
 //! `/forward-auth`: for a proxy that asks, before it passes a request on, whom it is from.
 //!
 //! nginx's `auth_request`, Traefik's `forwardAuth` and Caddy's `forward_auth`: docs/forward-auth.md has how to set them up. What
-//! the answer's headers say comes from the token's user alone; headers of the request by the same names are not looked at.
+//! the answer's headers say comes from the token's or key's user alone; headers of the request by the same names are not looked at.
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;

@@ -1,7 +1,7 @@
 //! The HTTP surface: the only room that knows actix.
 //!
 //! Handlers turn requests into calls of the rooms, and what those return into responses. Each says in its signature
-//! who may call it: [`CurrentUser`] or [`Admin`] among its arguments; a handler without one is public. What comes
+//! who may call it: [`CurrentUser`], [`SessionUser`] or [`Admin`] among its arguments; a handler without one is public. What comes
 //! after that in a request (query, path, body) is read inside the handler, so that a stranger is told "401" and never
 //! what else is wrong.
 //!
@@ -40,6 +40,7 @@
 
 mod accounts;
 mod admin;
+mod api_keys;
 mod body;
 mod client;
 mod current_user;
@@ -72,7 +73,7 @@ use crate::app::App;
 use crate::background;
 use crate::error::Error;
 
-pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
+pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role, SessionUser};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;
 
@@ -106,6 +107,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/me/password").put(passwords::change),
         at("/api/v1/me/sessions").get(sessions::list),
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
+        at("/api/v1/me/keys").get(api_keys::list).post(api_keys::create),
+        at("/api/v1/me/keys/{id}").delete(api_keys::delete),
         at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
         at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),

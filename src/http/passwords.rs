@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, Responder};
 
-use super::CurrentUser;
+use super::SessionUser;
 use super::body::{Body, Fields, any_text};
 use super::limited::{Confirm, Limited};
 use crate::accounts::{self, Password};
@@ -13,7 +13,7 @@ use crate::sessions::Client;
 
 pub(super) async fn change(
     app: Data<App>,
-    user: CurrentUser,
+    user: SessionUser,
     _: Limited<Confirm>,
     client: Client,
     body: Body,

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::CurrentUser;
+use super::SessionUser;
 use super::accounts::UserBody;
 use super::body::{Body, Fields, any_text};
 use super::envelope::LoggedUser;
@@ -121,7 +121,7 @@ pub(super) async fn refresh(
 
 pub(super) async fn logout(
     app: Data<App>,
-    user: CurrentUser,
+    user: SessionUser,
     client: Client,
     body: Body,
 ) -> Result<impl Responder> {
@@ -137,7 +137,7 @@ pub(super) async fn logout(
     Ok(HttpResponse::NoContent())
 }
 
-pub(super) async fn list(app: Data<App>, user: CurrentUser, params: Params) -> Result<impl Responder> {
+pub(super) async fn list(app: Data<App>, user: SessionUser, params: Params) -> Result<impl Responder> {
     let page = params.page()?;
     let rows = store::sessions::page(&app.db, user.id, app.clock.now(), page.before, page.rows()).await?;
     let item = |session: Session| SessionBody {
@@ -155,7 +155,7 @@ pub(super) async fn list(app: Data<App>, user: CurrentUser, params: Params) -> R
 
 pub(super) async fn end(
     app: Data<App>,
-    user: CurrentUser,
+    user: SessionUser,
     client: Client,
     id: Path<String>,
 ) -> Result<impl Responder> {

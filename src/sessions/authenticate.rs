@@ -1,16 +1,17 @@
-//! From an access token to the user that it speaks for.
+//! From an access token or an API key to the user that it speaks for.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::api_key::{by_api_key, is_api_key};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::store::sessions;
+use crate::store::{api_keys, sessions};
 use crate::tokens::{Authenticated, Claims};
 
-/// How exactly `last_used_at` is kept: a session in constant use is written once in this time.
-const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// How exactly `last_used_at` is kept: a session or key in constant use is written once in this time.
+pub(super) const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// Who a token speaks for, where this replica has met it before and knows of all that has changed since: without a
 /// word to the database. `None` says nothing about the token; [`authenticate`] does.
@@ -18,9 +19,14 @@ pub fn known(app: &App, token: &[u8]) -> Option<Arc<Authenticated>> {
     app.changes.known()?.get(token, app.clock.now())
 }
 
+/// Checks an access token or an API key. Asks the database, and remembers the answer.
+pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> {
+    if is_api_key(token) { by_api_key(app, token).await } else { by_token(app, token).await }
+}
+
 /// Checks a token, that its session lives, and that its user exists and is not disabled. Asks the database once, and
 /// remembers the answer.
-pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> {
+async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let now = app.clock.now();
     let moment = app.changes.cache().moment();
     let claims = verified(app, token, now).await?;
@@ -44,7 +50,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Arc<Authenticated>> 
             Ok(()) => {}
         }
     }
-    let found = Arc::new(Authenticated::new(&claims, Arc::new(user), stamps, now));
+    let found = Arc::new(Authenticated::by_token(&claims, Arc::new(user), stamps, now));
     app.changes.cache().insert(token.as_bytes(), found.clone(), now);
     Ok(found)
 }
@@ -59,12 +65,15 @@ pub(super) async fn verified(app: &App, token: &str, now: DateTime<Utc>) -> Resu
     app.keyring.verify(token, now)
 }
 
-/// Writes down which sessions were used since this was done last: what is answered from memory is not. Uses that can't be
+/// Writes down which sessions and API keys were used since this was done last: what is answered from memory is not. Uses that can't be
 /// written are lost; the next one is noted again.
 pub async fn note_uses(app: &App) -> Result<()> {
     let used = app.changes.cache().take_used();
     for sessions in used.sessions.chunks(NOTED_AT_ONCE) {
         sessions::set_used(&app.db, sessions, used.since).await?;
+    }
+    for keys in used.api_keys.chunks(NOTED_AT_ONCE) {
+        api_keys::set_used(&app.db, keys, used.since).await?;
     }
     Ok(())
 }

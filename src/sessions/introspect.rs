@@ -2,23 +2,41 @@
 
 use std::sync::Arc;
 
+use super::api_key::is_api_key;
 use super::authenticate::{authenticate, known, verified};
 use super::{Client, LogoutScope, logout};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::id::ApiKeyId;
 use crate::store::sessions;
 use crate::store::users::User;
-use crate::tokens::Claims;
+use crate::tokens::{Claims, Credential};
 
-/// The claims of an access token and its user as they are now; `None` where it is good for nothing. To be asked about counts
-/// as a use: whoever asks got it from who holds it.
-pub async fn introspect(app: &App, token: &str) -> Result<Option<(Claims, Arc<User>)>> {
-    let Some(claims) = good(verified(app, token, app.clock.now()).await)? else { return Ok(None) };
+/// What is good for something, and its user as it is now.
+pub enum Introspected {
+    Token(Claims, Arc<User>),
+    ApiKey(ApiKeyId, Arc<User>),
+}
+
+/// What an access token or an API key is worth; `None` where it is good for nothing. To be asked about counts as a use: whoever
+/// asks got it from who holds it.
+pub async fn introspect(app: &App, token: &str) -> Result<Option<Introspected>> {
+    let claims = match is_api_key(token) {
+        true => None,
+        false => match good(verified(app, token, app.clock.now()).await)? {
+            Some(claims) => Some(claims),
+            None => return Ok(None),
+        },
+    };
     let found = match known(app, token.as_bytes()) {
         Some(found) => Some(found),
         None => good(authenticate(app, token).await)?,
     };
-    Ok(found.map(|found| (claims, found.user.clone())))
+    Ok(found.and_then(|found| match (claims, found.credential) {
+        (Some(claims), _) => Some(Introspected::Token(claims, found.user.clone())),
+        (None, Credential::ApiKey(id)) => Some(Introspected::ApiKey(id, found.user.clone())),
+        (None, Credential::Session(_)) => None,
+    }))
 }
 
 /// Ends the session of an access or a refresh token. One that is good for nothing is left alone.

@@ -34,6 +34,7 @@
 //! *Replicas agree*, since all of it is one row: a refresh is one conditional update (`where generation = n`), of
 //! which one wins; the losers read the row, find n just replaced, and answer the same successor.
 
+mod api_key;
 mod authenticate;
 mod end;
 mod introspect;
@@ -46,7 +47,7 @@ use std::sync::Arc;
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, logout};
-pub use introspect::{introspect, revoke};
+pub use introspect::{Introspected, introspect, revoke};
 pub use login::{Identifier, login};
 pub use refresh::refresh;
 
@@ -59,7 +60,7 @@ use crate::id::UserId;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::tokens::Grant;
-pub use crate::tokens::{Authenticated, Claims};
+pub use crate::tokens::{Authenticated, Claims, Credential};
 
 /// How long a replaced refresh token works whatever has arrived: enough for a slow line, a retry and another tab.
 pub const GRACE: TimeDelta = TimeDelta::seconds(30);

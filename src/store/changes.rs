@@ -16,7 +16,8 @@ pub enum Reason {
     PasswordChanged,
     UserDisabled,
     UserDeleted,
-    /// Another name, other roles: the user's tokens stay good, but what is known of the user is old. No revocation.
+    /// Another name, other roles, an API key less, another quota: the user's tokens stay good, but what is known of the user is
+    /// old. No revocation.
     UserUpdated,
     /// A key to sign with was made or dropped. Of no user, and no revocation.
     SigningKeysChanged,

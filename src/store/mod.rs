@@ -4,6 +4,7 @@
 //! every time from the clock, and decide nothing: what a change means, and which rows change together, is for the
 //! rooms above.
 
+pub mod api_keys;
 pub mod audit;
 pub mod changes;
 mod db;

@@ -6,6 +6,7 @@
 //! copy of all keys at one moment (`Keys`), each ready for use (`Key`); the rows that they come from are the store's.
 
 mod access_token;
+mod authenticated;
 mod changes;
 mod keyring;
 mod keys;
@@ -16,9 +17,10 @@ mod signing_key;
 mod stamps;
 
 pub use access_token::{Claims, Grant};
+pub use authenticated::{Authenticated, Credential};
 pub use changes::{Changes, Effect};
 pub use keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
 pub use keys::KeyState;
 pub use refresh_token::RefreshTokens;
-pub use session_cache::{Authenticated, SessionCache, Used};
+pub use session_cache::{SessionCache, Used};
 pub use stamps::{Moment, Stamps, UserStamps};

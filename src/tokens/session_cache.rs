@@ -1,4 +1,4 @@
-//! Tokens that were seen before: from the exact token to the user it speaks for, without SQL and without a signature
+//! Tokens and API keys that were seen before: from the exact text to the user it speaks for, without SQL and without a signature
 //! check. And the users themselves, for whoever knows one's id by other means.
 //!
 //! # When an entry holds
@@ -16,15 +16,14 @@
 //! The key is the exact token: one that differs in a single bit is another. (Its SHA-256 would do, too, and was measured at a
 //! third of all the instructions of a request where the processor has none for it.)
 
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
-use super::Claims;
+use super::authenticated::{Authenticated, Credential};
 use super::stamps::{Counters, Moment, Stamps, UserStamps};
-use crate::id::{SessionId, UserId};
+use crate::id::{ApiKeyId, SessionId, UserId};
 use crate::store::users::User;
 
 /// A user as the database had it, and the user's counters as they were before it was asked.
@@ -38,46 +37,6 @@ struct Known {
 /// How long a user is believed without being read again; tokens have an end of their own.
 const USERS_KEPT: TimeDelta = TimeDelta::minutes(5);
 
-/// Who a token speaks for.
-#[derive(Debug)]
-pub struct Authenticated {
-    /// As the database has it: roles and names are the present ones, whatever the token says.
-    pub user: Arc<User>,
-    pub session: SessionId,
-    /// When the token expires, in seconds since the epoch.
-    expires_at: i64,
-    stamps: Stamps,
-    /// The minute since the epoch in which the session's use was noted last.
-    noted_in: AtomicI64,
-    rendered: OnceLock<Box<[u8]>>,
-}
-
-impl Authenticated {
-    /// `stamps` are those from before `user` was read.
-    pub fn new(claims: &Claims, user: Arc<User>, stamps: Stamps, now: DateTime<Utc>) -> Authenticated {
-        let noted_in = AtomicI64::new(minute(now));
-        let (session, expires_at) = (claims.sid, claims.exp);
-        Authenticated { user, session, expires_at, stamps, noted_in, rendered: OnceLock::new() }
-    }
-
-    /// The user as `render` writes it, which is asked once: it changes no sooner than all the rest here.
-    pub fn rendered<E>(&self, render: impl FnOnce(&User) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
-        match self.rendered.get() {
-            Some(rendered) => Ok(rendered),
-            None => render(&self.user).map(|new| &**self.rendered.get_or_init(|| new.into_boxed_slice())),
-        }
-    }
-
-    fn is_first_use_in_minute(&self, now: DateTime<Utc>) -> bool {
-        let (present, before) = (minute(now), self.noted_in.load(SeqCst));
-        present > before && self.noted_in.compare_exchange(before, present, SeqCst, SeqCst).is_ok()
-    }
-}
-
-fn minute(now: DateTime<Utc>) -> i64 {
-    now.timestamp() / 60
-}
-
 /// The cache.
 pub struct SessionCache {
     /// `None` where none is wanted.
@@ -87,10 +46,11 @@ pub struct SessionCache {
     used: Mutex<Used>,
 }
 
-/// Sessions that were used without the database's knowledge, each once a minute.
+/// Sessions and API keys that were used without the database's knowledge, each once a minute.
 #[derive(Debug, Default)]
 pub struct Used {
     pub sessions: Vec<SessionId>,
+    pub api_keys: Vec<ApiKeyId>,
     /// When the first of them was.
     pub since: DateTime<Utc>,
 }
@@ -106,7 +66,7 @@ impl SessionCache {
         }
     }
 
-    /// Who this token speaks for, if that is known and [still holds](Self::holds). Counts as a use of the session.
+    /// Who this token speaks for, if that is known and [still holds](Self::holds). Counts as a use of the session or key.
     pub fn get(&self, token: &[u8], now: DateTime<Utc>) -> Option<Arc<Authenticated>> {
         let known = self.entries.as_ref()?.get(token)?;
         if !self.holds(&known, now) {
@@ -114,22 +74,25 @@ impl SessionCache {
         }
         if known.is_first_use_in_minute(now) {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            if used.sessions.is_empty() {
+            if used.sessions.is_empty() && used.api_keys.is_empty() {
                 used.since = now;
             }
-            used.sessions.push(known.session);
+            match known.credential {
+                Credential::Session(id) => used.sessions.push(id),
+                Credential::ApiKey(id) => used.api_keys.push(id),
+            }
         }
         Some(known)
     }
 
-    /// The sessions that were used since this was asked last.
+    /// What was used since this was asked last.
     pub fn take_used(&self) -> Used {
         std::mem::take(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the token has not expired and nothing has changed for its session and user.
     pub fn holds(&self, known: &Authenticated, now: DateTime<Utc>) -> bool {
-        now.timestamp() < known.expires_at && self.stamps(known.session, known.user.id) == known.stamps
+        known.is_in_time(now) && self.stamps(known.credential, known.user.id) == known.stamps
     }
 
     /// To be taken before a token's signature is checked: a key that is dropped concerns everyone.
@@ -137,9 +100,9 @@ impl SessionCache {
         self.counters.moment()
     }
 
-    /// To be taken before session and user are read.
-    pub fn stamps(&self, session: SessionId, user: UserId) -> Stamps {
-        self.counters.of_session(session, user)
+    /// To be taken before session (or key) and user are read.
+    pub fn stamps(&self, credential: impl Into<Credential>, user: UserId) -> Stamps {
+        self.counters.of_credential(credential.into().as_bytes(), user)
     }
 
     /// To be taken before the user is read.
@@ -149,7 +112,10 @@ impl SessionCache {
 
     /// Keeps what was found out about a token just now.
     pub fn insert(&self, token: &[u8], found: Arc<Authenticated>, now: DateTime<Utc>) {
-        self.insert_user(found.user.clone(), found.stamps.user, now);
+        // Of a key's user some roles may be missing.
+        if matches!(found.credential, Credential::Session(_)) {
+            self.insert_user(found.user.clone(), found.stamps.user, now);
+        }
         if let Some(entries) = &self.entries {
             entries.insert(token.into(), found);
         }
@@ -169,7 +135,7 @@ impl SessionCache {
         }
     }
 
-    /// Drops what is known of a session, or with `None` of all of the user's. To be done after the change has been
+    /// Drops what is known of a session, or with `None` of all that is the user's. To be done after the change has been
     /// committed: who reads the database from here on sees it.
     pub fn forget(&self, user: UserId, session: Option<SessionId>) {
         self.counters.raise(session.as_ref().map_or(user.as_bytes(), SessionId::as_bytes));
@@ -194,6 +160,7 @@ impl SessionCache {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Claims;
     use super::*;
     use crate::id::token_id;
 
@@ -227,7 +194,8 @@ mod tests {
         let (ada, bob) = (UserId::from([1; 16]), UserId::from([2; 16]));
         let (first, second) = (SessionId::from([3; 16]), SessionId::from([4; 16]));
         let keep = || {
-            let found = Authenticated::new(&claims(ada, first, 60), user(ada), cache.stamps(first, ada), now);
+            let found =
+                Authenticated::by_token(&claims(ada, first, 60), user(ada), cache.stamps(first, ada), now);
             cache.insert(b"token", Arc::new(found), now);
         };
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
@@ -265,7 +233,7 @@ mod tests {
             let before = cache.stamps(session, ada);
             // Here the database is read; the change is committed and dropped only now.
             cache.forget(ada, change);
-            let found = Authenticated::new(&claims(ada, session, 60), user(ada), before, now);
+            let found = Authenticated::by_token(&claims(ada, session, 60), user(ada), before, now);
             cache.insert(b"token", Arc::new(found), now);
             assert!(cache.get(b"token", now).is_none());
         }
@@ -277,7 +245,7 @@ mod tests {
         let (ada, session) = (UserId::from([1; 16]), SessionId::from([3; 16]));
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         let stamps = cache.stamps(session, ada);
-        let found = Arc::new(Authenticated::new(&claims(ada, session, 600), user(ada), stamps, at(0)));
+        let found = Arc::new(Authenticated::by_token(&claims(ada, session, 600), user(ada), stamps, at(0)));
         cache.insert(b"token", found, at(0));
         for (second, used) in
             [(1, vec![]), (59, vec![]), (60, vec![session]), (61, vec![]), (200, vec![session])]

@@ -1,8 +1,8 @@
-//! Counters by which what is cached is dropped: each session and each user has one, and a change raises it.
+//! Counters by which what is cached is dropped: each session, each API key and each user has one, and a change raises it.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use crate::id::{SessionId, UserId};
+use crate::id::UserId;
 
 /// How many there are; a power of two. Who shares one is dropped with the other.
 const COUNTERS: usize = 1 << 14;
@@ -20,10 +20,10 @@ pub struct UserStamps {
     user: u32,
 }
 
-/// The counters of a session and its user at one moment.
+/// The counters of a session or an API key, and of its user, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamps {
-    session: u32,
+    credential: u32,
     pub(super) user: UserStamps,
 }
 
@@ -52,8 +52,9 @@ impl Counters {
         UserStamps { all: self.all.load(SeqCst), user: self.counter(user.as_bytes()).load(SeqCst) }
     }
 
-    pub fn of_session(&self, session: SessionId, user: UserId) -> Stamps {
-        Stamps { session: self.counter(session.as_bytes()).load(SeqCst), user: self.of_user(user) }
+    /// Of a session or an API key by its id, and of its user.
+    pub fn of_credential(&self, id: &[u8; 16], user: UserId) -> Stamps {
+        Stamps { credential: self.counter(id).load(SeqCst), user: self.of_user(user) }
     }
 
     /// Raises the counter of a session or a user.

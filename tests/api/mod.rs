@@ -6,6 +6,7 @@ pub mod support;
 mod accounts;
 mod admin_changes;
 mod admin_users;
+mod api_keys;
 mod audit;
 mod bodies;
 mod envelope;

@@ -67,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "background",
             "accounts",
+            "api_keys",
             "sessions",
             "audit: Event",
             "tokens: JWKS_MAX_AGE",
@@ -96,8 +97,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "sessions",
-        &["tokens", "audit: Actor Event", "limits: Subject", "hasher", "store", "app", "error", "id"],
+        &[
+            "api_keys",
+            "tokens",
+            "audit: Actor Event",
+            "limits: Subject",
+            "hasher",
+            "store",
+            "app",
+            "error",
+            "id",
+        ],
     ),
+    ("api_keys", &["tokens: Effect", "audit: Actor Event", "store", "app", "error", "id", "secret"]),
     ("app", &["tokens", "audit: Audit", "limits", "hasher", "store", "config", "clock", "private", "secret"]),
     ("limits", &["store", "error", "secret"]),
     ("tokens", &["audit", "store", "config", "error", "clock", "id", "secret"]),

@@ -1,4 +1,4 @@
-//! `/oauth/introspect`: whether an access token is good, and what it says (RFC 7662). Asked live: a revoked session's is not.
+//! `/oauth/introspect`: whether an access token or an API key is good, and what it says (RFC 7662). Asked live: a revoked session's is not.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -11,7 +11,8 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::Introspector;
 use crate::http::body::Body;
-use crate::sessions::{self, Claims};
+use crate::id::{ApiKeyId, UserId};
+use crate::sessions::{self, Claims, Introspected};
 use crate::store::users::User;
 
 /// What is told of a good one: its claims, but the roles that the user has now.
@@ -25,6 +26,19 @@ struct ActiveBody<'a> {
     claims: Claims,
 }
 
+/// What is told of a good API key.
+#[derive(Serialize)]
+struct ActiveKeyBody<'a> {
+    active: bool,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    sub: UserId,
+    jti: ApiKeyId,
+    /// Those that it may use.
+    roles: &'a [String],
+}
+
 pub async fn introspect(app: Data<App>, _caller: Introspector, body: Body) -> Result<HttpResponse> {
     answer(introspected(&app, body).await)
 }
@@ -33,13 +47,23 @@ async fn introspected(app: &App, body: Body) -> Result<HttpResponse, Refusal> {
     let mut parameters = Parameters::read(body).await?;
     let token = parameters.required("token")?;
     Ok(match sessions::introspect(app, &token).await? {
-        Some((claims, user)) => HttpResponse::Ok().json(active(claims, &user)),
+        Some(Introspected::Token(claims, user)) => HttpResponse::Ok().json(active(claims, &user)),
+        Some(Introspected::ApiKey(id, user)) => HttpResponse::Ok().json(active_key(id, &user)),
         None => HttpResponse::Ok().json(json!({ "active": false })),
     })
 }
 
+fn name(user: &User) -> Option<&str> {
+    user.username.as_deref().or(user.email.as_deref())
+}
+
+fn active_key(id: ApiKeyId, user: &User) -> ActiveKeyBody<'_> {
+    let (username, roles) = (name(user), user.roles.names());
+    ActiveKeyBody { active: true, token_type: "Bearer", username, sub: user.id, jti: id, roles }
+}
+
 fn active(mut claims: Claims, user: &User) -> ActiveBody<'_> {
-    let username = user.username.as_deref().or(user.email.as_deref());
+    let username = name(user);
     claims.roles = user.roles.names().to_vec();
     ActiveBody { active: true, token_type: "Bearer", username, claims }
 }

@@ -1,0 +1,45 @@
+//! From an API key to the user that it speaks for.
+
+use std::sync::Arc;
+
+use super::authenticate::USE_NOTED_EVERY;
+use crate::api_keys::{PREFIX, digest};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::store::api_keys;
+use crate::tokens::Authenticated;
+
+/// Whether this is meant to be one, and not an access token.
+pub(super) fn is_api_key(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
+
+/// Checks a key, and that its user is not disabled. Asks the database, and remembers the answer.
+pub(super) async fn by_api_key(app: &App, text: &str) -> Result<Arc<Authenticated>> {
+    let now = app.clock.now();
+    let digest = digest(text).ok_or(Error::InvalidToken)?;
+    // Twice: what changes after the counters are taken must be found by what is read after them, and whose key it is tells of
+    // whom to take them.
+    let (id, user) = api_keys::by_digest(&app.db, &digest).await?.ok_or(Error::InvalidToken)?;
+    let stamps = app.changes.cache().stamps(id, user);
+    let presence = api_keys::presence(&app.db, id).await?.ok_or(Error::InvalidToken)?;
+    if presence.key_deleted_at.is_some() || presence.user.disabled {
+        return Err(Error::RevokedToken);
+    }
+    if presence.key_expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::ExpiredToken);
+    }
+    if presence.key_last_used_at.is_none_or(|at| at <= now - USE_NOTED_EVERY)
+        && let Err(error) = api_keys::set_used(&app.db, &[id], now).await
+    {
+        tracing::warn!("the API key's last use could not be noted: {error}");
+    }
+    let (expires_at, roles) = (presence.key_expires_at, presence.key_roles());
+    let mut user = presence.user;
+    if let Some(roles) = roles {
+        user.roles = user.roles.within(&roles);
+    }
+    let found = Arc::new(Authenticated::by_api_key(id, expires_at, Arc::new(user), stamps, now));
+    app.changes.cache().insert(text.as_bytes(), found.clone(), now);
+    Ok(found)
+}
