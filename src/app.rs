@@ -14,6 +14,7 @@ use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
 use crate::tokens::{Changes, Keyring, RefreshTokens};
+use crate::usage::Usage;
 
 /// What every request shares. The rooms take it by reference.
 pub struct App {
@@ -27,6 +28,7 @@ pub struct App {
     pub changes: Changes,
     pub guessing: Guessing,
     pub addresses: Addresses,
+    pub usage: Usage,
     shutting_down: watch::Sender<bool>,
 }
 
@@ -60,6 +62,7 @@ impl App {
             changes: Changes::new(config.session_cache_size),
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
+            usage: Usage::default(),
             shutting_down: watch::Sender::new(false),
             config,
             clock,

@@ -7,13 +7,14 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `openapi` |
+//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
 //! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, pruning |
 //! | [`accounts`] | who someone is: register, profile, password, delete |
 //! | [`sessions`] | being logged in: login, refresh, end; from a token or a key to its user |
 //! | [`api_keys`] | what programs show in place of an access token |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
+//! | [`usage`] | who asked how often for which service, and how often they may |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
@@ -22,7 +23,7 @@
 //! | [`config`] | the settings |
 //! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → api_keys → tokens, limits → audit → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background → accounts → sessions → api_keys → tokens, limits, usage → audit → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -45,3 +46,4 @@ pub mod sessions;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;
+pub mod usage;

@@ -19,3 +19,18 @@ create table api_keys (
 );
 
 create index api_keys_by_user on api_keys (user_id, id);
+
+-- How many requests a user made for a service on a day.
+create table usage (
+    user_id uuid not null references users (id) on delete cascade,
+    -- Days since 1970-01-01, UTC.
+    day bigint not null,
+    -- A host name in lower case; `portcullis` for what the service answers itself.
+    service text collate "C" not null,
+    -- With which API key; all zeros for sessions. What a key was used for stays when it is deleted.
+    key_id uuid not null,
+    requests bigint not null,
+    primary key (user_id, day, service, key_id)
+);
+
+create index usage_by_day on usage (day);

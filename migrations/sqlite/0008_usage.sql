@@ -19,3 +19,18 @@ create table api_keys (
 ) strict;
 
 create index api_keys_by_user on api_keys (user_id, id);
+
+-- How many requests a user made for a service on a day.
+create table usage (
+    user_id blob not null references users (id) on delete cascade,
+    -- Days since 1970-01-01, UTC.
+    day integer not null,
+    -- A host name in lower case; `portcullis` for what the service answers itself.
+    service text not null,
+    -- With which API key; all zeros for sessions. What a key was used for stays when it is deleted.
+    key_id blob not null,
+    requests integer not null,
+    primary key (user_id, day, service, key_id)
+) strict;
+
+create index usage_by_day on usage (day);

@@ -18,7 +18,7 @@ use crate::id::{ApiKeyId, UserId};
 use crate::secret::{self, base64url, from_base64url};
 use crate::store::api_keys::{self, ApiKey, NewApiKey};
 use crate::store::changes::Reason;
-use crate::store::users::{self, Roles, User};
+use crate::store::users::{Roles, User};
 use crate::tokens::Effect;
 
 /// How every key begins.
@@ -57,14 +57,12 @@ pub async fn create(app: &App, user: &User, wanted: &Wanted, actor: &Actor) -> R
     if wanted.roles.iter().flatten().any(|role| !user.roles.contains(role)) {
         return Err(Error::field("roles", Broken::new("invalid", "Use roles that you have yourself.")));
     }
-    let roles = wanted.roles.as_ref().map(|roles| {
-        let given = Roles::from(roles.join(","));
-        user.roles.within(&given)
-    });
+    let roles =
+        wanted.roles.as_ref().map(|roles| api_keys::narrowed(&user.roles, &Roles::from(roles.join(","))));
     let text = format!("{PREFIX}{}", base64url(&secret::random::<BYTES>()));
     let mut tx = app.db.begin().await?;
     // Who makes many at once takes turns.
-    if !users::set_held(&mut tx, user.id).await? {
+    if !api_keys::hold_user(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
     if api_keys::count(&mut tx, user.id).await? >= MOST {

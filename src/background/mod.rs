@@ -1,6 +1,6 @@
 //! What is done beside the requests, while the service runs.
 //!
-//! Every replica follows the feed of changes, writes down which sessions were used, and looks whether the signing key has
+//! Every replica follows the feed of changes, writes down which sessions were used and who asked how often, and looks whether the signing key has
 //! signed for long enough. The audit log is sealed by each in its turn, and pruning is done by whichever replica finds it due first
 //! (the table `schedule`): one is enough, and none holds a lock for it.
 
@@ -19,6 +19,9 @@ pub use pruning::prune;
 
 /// How long the use of a session may go unwritten.
 const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
+
+/// How long a count may be in memory alone; a crash loses no more.
+const USAGE_WRITTEN_EVERY: Duration = Duration::from_secs(10);
 
 /// How long an event goes unsealed.
 const SEALED_EVERY: Duration = Duration::from_secs(1);
@@ -42,6 +45,9 @@ pub fn start(app: &Arc<App>) {
     every(USES_NOTED_EVERY, app, "the uses of sessions could not be noted", |app| async move {
         sessions::note_uses(&app).await
     });
+    every(USAGE_WRITTEN_EVERY, app, "the usage could not be written and is kept", |app| async move {
+        app.usage.flush(&app.db).await
+    });
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
         app.audit.seal(&app.db).await
     });
@@ -64,6 +70,9 @@ pub fn start(app: &Arc<App>) {
 pub async fn finish(app: &App) {
     if let Err(error) = sessions::note_uses(app).await {
         warn("the uses of sessions could not be noted", &error);
+    }
+    if let Err(error) = app.usage.flush(&app.db).await {
+        warn("the usage could not be written and is lost", &error);
     }
     if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
         warn("the audit log could not be sealed", &error);

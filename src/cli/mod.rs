@@ -9,6 +9,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod serve;
+mod usage;
 mod user;
 
 use std::ffi::OsString;
@@ -46,6 +47,8 @@ enum Command {
     /// Looks at the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Shows who asked how often, and for which service.
+    Usage(usage::UsageCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -60,6 +63,7 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::User(command) => run(&matches, async |config| user::run(config, command).await),
         Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
         Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
+        Command::Usage(command) => run(&matches, async |config| usage::run(config, command).await),
         Command::Openapi => report(openapi::print()),
     }
 }

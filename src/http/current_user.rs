@@ -19,6 +19,7 @@ use crate::id::SessionId;
 use crate::sessions::{self, Authenticated, Credential};
 use crate::store::roles::{ADMIN, INTROSPECT};
 use crate::store::users::User;
+use crate::usage::Service;
 
 /// The user whose access token or API key the request carries. As an argument of a handler it makes the route a protected one:
 /// without a valid token of a living session, or a key, the handler does not run, and the answer is a 401 (RFC 6750).
@@ -42,34 +43,81 @@ impl Deref for CurrentUser {
 
 impl FromRequest for CurrentUser {
     type Error = Error;
-    /// Mostly known at once: no place on the heap for what does not wait.
     type Future = Either<Ready<Result<Self>>, LocalBoxFuture<'static, Result<Self>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = request.app_data::<Data<App>>().expect("the server was made with it");
-        let found = bearer_token(request).map(|token| (sessions::known(app, token), token));
-        let token = match found {
-            Ok((Some(found), _)) => return Either::Left(ready(Ok(CurrentUser::noted(found, request)))),
-            Ok((None, token)) => parse(token),
-            Err(error) => Err(error),
-        };
-        let token = match token {
-            Ok(token) => token,
-            Err(error) => return Either::Left(ready(Err(error))),
-        };
-        let (app, request) = (app.clone(), request.clone());
-        Either::Right(Box::pin(async move {
-            let found = sessions::authenticate(&app, token.token()).await?;
-            Ok(CurrentUser::noted(found, &request))
-        }))
+        match identified(request) {
+            Either::Left(found) => {
+                let found = found.into_inner();
+                Either::Left(ready(found.map(|found| found.counted(request, Service::Own))))
+            }
+            Either::Right(found) => {
+                let request = request.clone();
+                Either::Right(Box::pin(async move { Ok(found.await?.counted(&request, Service::Own)) }))
+            }
+        }
     }
 }
 
-impl CurrentUser {
-    fn noted(found: Arc<Authenticated>, request: &HttpRequest) -> CurrentUser {
-        LoggedUser(found.user.id).note(request);
-        CurrentUser(found)
+/// Mostly known at once: no place on the heap for what does not wait.
+type Found = Either<Ready<Result<Identified>>, LocalBoxFuture<'static, Result<Identified>>>;
+
+/// The user whose access token or API key the request carries, before it is known whether the request may be made. It is not
+/// [counted](Self::counted) yet.
+pub(super) struct Identified(Arc<Authenticated>);
+
+impl Identified {
+    /// Counts the request as one for `service`.
+    pub fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
+        let app = request.app_data::<Data<App>>().expect("the server was made with it");
+        let key = match self.0.credential {
+            Credential::Session(_) => None,
+            Credential::ApiKey(id) => Some(id),
+        };
+        app.usage.count(self.0.user.id, key, service, app.clock.now());
+        CurrentUser(self.0)
     }
+
+    fn noted(found: Arc<Authenticated>, request: &HttpRequest) -> Identified {
+        LoggedUser(found.user.id).note(request);
+        Identified(found)
+    }
+}
+
+impl Deref for Identified {
+    type Target = User;
+
+    fn deref(&self) -> &User {
+        &self.0.user
+    }
+}
+
+impl FromRequest for Identified {
+    type Error = Error;
+    type Future = Found;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        identified(request)
+    }
+}
+
+fn identified(request: &HttpRequest) -> Found {
+    let app = request.app_data::<Data<App>>().expect("the server was made with it");
+    let found = bearer_token(request).map(|token| (sessions::known(app, token), token));
+    let token = match found {
+        Ok((Some(found), _)) => return Either::Left(ready(Ok(Identified::noted(found, request)))),
+        Ok((None, token)) => parse(token),
+        Err(error) => Err(error),
+    };
+    let token = match token {
+        Ok(token) => token,
+        Err(error) => return Either::Left(ready(Err(error))),
+    };
+    let (app, request) = (app.clone(), request.clone());
+    Either::Right(Box::pin(async move {
+        let found = sessions::authenticate(&app, token.token()).await?;
+        Ok(Identified::noted(found, &request))
+    }))
 }
 
 /// What the one `authorization` header has behind `Bearer` (RFC 6750 section 2.1).
@@ -119,12 +167,14 @@ impl FromRequest for SessionUser {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let user = CurrentUser::from_request(request, payload);
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let (found, request) = (identified(request), request.clone());
         Box::pin(async move {
-            let user = user.await?;
-            match user.0.credential {
-                Credential::Session(session) => Ok(SessionUser(user, session)),
+            let found = found.await?;
+            match found.0.credential {
+                Credential::Session(session) => {
+                    Ok(SessionUser(found.counted(&request, Service::Own), session))
+                }
                 Credential::ApiKey(_) => Err(Error::SessionRequired),
             }
         })
@@ -197,15 +247,23 @@ impl<R: Role> FromRequest for RequireRole<R> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self>>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let user = CurrentUser::from_request(request, payload);
-        Box::pin(async move {
-            let user = user.await?;
-            if R::is_held_by(&user) {
-                Ok(RequireRole(user, PhantomData))
-            } else {
-                Err(Error::Forbidden(R::NAME.into()))
-            }
-        })
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let (found, request) = (with_role::<R>(request), request.clone());
+        Box::pin(async move { Ok(RequireRole(found.await?.counted(&request, Service::Own), PhantomData)) })
+    }
+}
+
+impl<R: Role> RequireRole<R> {
+    /// Whether the request could still be made, though it has been let in already and is not counted again.
+    pub(super) async fn ask_again(request: &HttpRequest) -> Result<()> {
+        with_role::<R>(request).await.map(drop)
+    }
+}
+
+fn with_role<R: Role>(request: &HttpRequest) -> impl Future<Output = Result<Identified>> + use<R> {
+    let found = identified(request);
+    async {
+        let found = found.await?;
+        if R::is_held_by(&found) { Ok(found) } else { Err(Error::Forbidden(R::NAME.into())) }
     }
 }

@@ -56,6 +56,7 @@ mod params;
 mod passwords;
 mod revocations;
 mod sessions;
+mod usage;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -109,11 +110,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
         at("/api/v1/me/keys").get(api_keys::list).post(api_keys::create),
         at("/api/v1/me/keys/{id}").delete(api_keys::delete),
+        at("/api/v1/me/usage").get(usage::mine),
         at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
         at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
         at("/api/v1/admin/audit").get(admin::audit::list),
         at("/api/v1/admin/audit/verify").get(admin::audit::verify),
+        at("/api/v1/admin/usage").get(admin::usage::list),
         at("/openapi.json").get(docs::openapi),
         at("/docs").get(docs::page),
         at("/docs/{file}").get(docs::file),

@@ -57,10 +57,21 @@ impl Params {
         parsed.map(Some)
     }
 
+    /// How many items are asked for.
+    pub fn limit(&self) -> Result<u32> {
+        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        Ok(self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT))
+    }
+
+    /// What the cursor of a list that is not ordered by id has, where there is one.
+    pub fn cursor(&self) -> Result<Option<Vec<u8>>> {
+        let Some(cursor) = self.one("cursor")? else { return Ok(None) };
+        from_base64url(&cursor).map(Some).ok_or(Error::InvalidCursor)
+    }
+
     /// Which part of a list is asked for.
     pub fn page<Id: From<[u8; 16]>>(&self) -> Result<Page<Id>> {
-        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-        let limit = self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT);
+        let limit = self.limit()?;
         let before = match self.one("cursor")? {
             Some(cursor) => Some(read_cursor(&cursor).ok_or(Error::InvalidCursor)?),
             None => None,
@@ -85,13 +96,26 @@ impl<Id> Page<Id> {
     /// The answer's body, from the rows that came.
     pub fn list<Row, Item>(
         &self,
-        mut rows: Vec<Row>,
+        rows: Vec<Row>,
         id: impl FnOnce(&Row) -> [u8; 16],
         item: impl FnMut(Row) -> Item,
     ) -> List<Item> {
-        let more = rows.len() > self.limit as usize;
-        rows.truncate(self.limit as usize);
-        let next_cursor = rows.last().filter(|_| more).map(|last| base64url(&id(last)));
+        List::of(rows, self.limit, id, item)
+    }
+}
+
+impl<Item> List<Item> {
+    /// `limit` items of the rows that came, of which there is one more where there is another page. `cursor` says where an
+    /// item has its place.
+    pub fn of<Row, Place: AsRef<[u8]>>(
+        mut rows: Vec<Row>,
+        limit: u32,
+        cursor: impl FnOnce(&Row) -> Place,
+        item: impl FnMut(Row) -> Item,
+    ) -> List<Item> {
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next_cursor = rows.last().filter(|_| more).map(|last| base64url(cursor(last).as_ref()));
         List { items: rows.into_iter().map(item).collect(), next_cursor }
     }
 }

@@ -3,11 +3,10 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, HeaderName};
 use actix_web::web::{Bytes, Data};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use futures_util::stream;
 use serde::Serialize;
@@ -176,7 +175,7 @@ impl Follower {
 
     /// Nobody is kept informed after their own session has ended.
     async fn ask_again(&self) -> Result<()> {
-        Introspector::from_request(&self.request, &mut Payload::None).await.map(drop)
+        Introspector::ask_again(&self.request).await
     }
 
     async fn read(&mut self) -> Result<Answer> {

@@ -37,7 +37,7 @@ pub(super) async fn by_api_key(app: &App, text: &str) -> Result<Arc<Authenticate
     let (expires_at, roles) = (presence.key_expires_at, presence.key_roles());
     let mut user = presence.user;
     if let Some(roles) = roles {
-        user.roles = user.roles.within(&roles);
+        user.roles = api_keys::narrowed(&user.roles, &roles);
     }
     let found = Arc::new(Authenticated::by_api_key(id, expires_at, Arc::new(user), stamps, now));
     app.changes.cache().insert(text.as_bytes(), found.clone(), now);

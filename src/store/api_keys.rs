@@ -99,6 +99,18 @@ pub async fn page(
     db.query(sql).bind(user).bind(before).bind(i64::from(limit)).fetch_all().await
 }
 
+/// Those of a user's roles that a key is limited to.
+pub fn narrowed(roles: &Roles, to: &Roles) -> Roles {
+    let both: Vec<_> = roles.names().iter().filter(|name| to.contains(name)).map(String::as_str).collect();
+    Roles::from(both.join(","))
+}
+
+/// Holds the user's row until the transaction ends, and changes nothing; `false` where the user is gone.
+pub async fn hold_user(tx: &mut Tx, user: UserId) -> Result<bool> {
+    let sql = "update users set disabled = disabled where id = $1";
+    Ok(tx.query(sql).bind(user).execute().await? == 1)
+}
+
 /// How many keys the user has.
 pub async fn count(db: impl Executor<'_>, user: UserId) -> Result<i64> {
     let sql = "select count(*) from api_keys where user_id = $1 and deleted_at is null";

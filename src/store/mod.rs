@@ -17,6 +17,7 @@ pub mod schedule;
 pub mod secret_fingerprint;
 pub mod sessions;
 pub mod signing_keys;
+pub mod usage;
 pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};

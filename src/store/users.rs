@@ -35,11 +35,6 @@ impl Roles {
     pub fn names(&self) -> &[String] {
         &self.0
     }
-
-    /// Those that `others` has, too.
-    pub fn within(&self, others: &Roles) -> Roles {
-        Roles(self.0.iter().filter(|name| others.contains(name)).cloned().collect())
-    }
 }
 
 /// As both databases can aggregate them into one column: separated by commas, which no role's name has.
@@ -279,12 +274,6 @@ pub async fn set_password(
     let sql = "update users set password_hash = $3, password_version = password_version + 1, updated_at = $4 \
                where id = $1 and password_version = $2";
     Ok(tx.query(sql).bind(id).bind(version).bind(new).bind(now).execute().await? == 1)
-}
-
-/// Holds the user's row until the transaction ends, and changes nothing; `false` where it is gone.
-pub async fn set_held(tx: &mut Tx, id: UserId) -> Result<bool> {
-    let sql = "update users set disabled = disabled where id = $1";
-    Ok(tx.query(sql).bind(id).execute().await? == 1)
 }
 
 /// Disables or enables the user, where there is something to set, and notes that it was changed in any case; `false` where

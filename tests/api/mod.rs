@@ -26,3 +26,4 @@ mod routes;
 mod session_cache;
 mod sessions;
 mod tokens;
+mod usage;

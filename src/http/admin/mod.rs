@@ -1,4 +1,5 @@
 //! `/api/v1/admin`: for those with the role `admin`.
 
 pub(super) mod audit;
+pub(super) mod usage;
 pub(super) mod users;
