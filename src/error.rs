@@ -64,6 +64,9 @@ pub enum Error {
     #[error("Too many tries; wait {} s before the next one. Until then no password is looked at.", whole_seconds(*.0))]
     RateLimited(Duration),
 
+    #[error("The quota of {requests} requests a {per} is used up; it begins anew in {} s.", whole_seconds(*.wait))]
+    QuotaExceeded { requests: i64, per: &'static str, wait: Duration },
+
     #[error("Something failed on our side; the request id finds it in the log.")]
     Internal(#[source] anyhow::Error),
     #[error("The service can't do this at the moment; try again shortly.")]
@@ -128,6 +131,7 @@ impl Error {
             Error::LastAdmin => "last_admin",
             Error::Validation(_) => "validation_failed",
             Error::RateLimited(_) => "rate_limited",
+            Error::QuotaExceeded { .. } => "quota_exceeded",
             Error::Internal(_) => "internal",
             Error::Unavailable(_) => "unavailable",
             Error::Overloaded => "overloaded",
@@ -138,7 +142,9 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Error::Unavailable(_) | Error::Overloaded => Some(Duration::from_secs(2)),
-            Error::RateLimited(wait) => Some(Duration::from_secs(whole_seconds(*wait))),
+            Error::RateLimited(wait) | Error::QuotaExceeded { wait, .. } => {
+                Some(Duration::from_secs(whole_seconds(*wait)))
+            }
             _ => None,
         }
     }

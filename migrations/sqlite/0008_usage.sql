@@ -34,3 +34,19 @@ create table usage (
 ) strict;
 
 create index usage_by_day on usage (day);
+
+-- How many requests a user may make, and how many of them replicas have taken to let through.
+create table quotas (
+    user_id blob not null primary key references users (id) on delete cascade,
+    requests integer not null,
+    -- 'day' or 'month', UTC.
+    per text not null,
+    -- Another one with each change.
+    version integer not null,
+    -- The first day of the present day or month, in days since 1970-01-01.
+    window_start integer not null,
+    -- Of that day or month; what is not needed is given back.
+    taken integer not null,
+    -- What was taken last.
+    granted integer not null
+) strict;

@@ -12,6 +12,7 @@ pub mod import;
 mod name;
 mod password;
 mod profile;
+mod quota;
 mod register;
 
 pub use administer::{AdminChanges, administer};
@@ -20,6 +21,7 @@ pub use export::export;
 pub use name::{DisplayName, EmailAddress, ROLE_NAME, Username, role_name};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
+pub use quota::{remove_quota, set_quota};
 pub use register::{Registration, create, ensure_open, register};
 
 use std::net::IpAddr;

@@ -25,11 +25,12 @@ pub enum Event {
     RefreshTokenReused,
     ApiKeyCreated,
     ApiKeyDeleted,
+    QuotaChanged,
     SigningKeyRotated,
 }
 
 impl Event {
-    const NAMED: [(&str, Event); 17] = [
+    const NAMED: [(&str, Event); 18] = [
         ("user_registered", Event::UserRegistered),
         ("user_created", Event::UserCreated),
         ("user_updated", Event::UserUpdated),
@@ -46,6 +47,7 @@ impl Event {
         ("refresh_token_reused", Event::RefreshTokenReused),
         ("api_key_created", Event::ApiKeyCreated),
         ("api_key_deleted", Event::ApiKeyDeleted),
+        ("quota_changed", Event::QuotaChanged),
         ("signing_key_rotated", Event::SigningKeyRotated),
     ];
 

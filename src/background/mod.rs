@@ -23,6 +23,9 @@ const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
 /// How long a count may be in memory alone; a crash loses no more.
 const USAGE_WRITTEN_EVERY: Duration = Duration::from_secs(10);
 
+/// How long a replica that nobody asks holds a part of a quota.
+const IDLE_QUOTAS_GIVEN_BACK_EVERY: Duration = Duration::from_secs(10);
+
 /// How long an event goes unsealed.
 const SEALED_EVERY: Duration = Duration::from_secs(1);
 
@@ -48,6 +51,12 @@ pub fn start(app: &Arc<App>) {
     every(USAGE_WRITTEN_EVERY, app, "the usage could not be written and is kept", |app| async move {
         app.usage.flush(&app.db).await
     });
+    every(
+        IDLE_QUOTAS_GIVEN_BACK_EVERY,
+        app,
+        "what is left of quotas could not be given back",
+        |app| async move { app.usage.quotas.give_back(&app.db, false).await },
+    );
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
         app.audit.seal(&app.db).await
     });
@@ -73,6 +82,9 @@ pub async fn finish(app: &App) {
     }
     if let Err(error) = app.usage.flush(&app.db).await {
         warn("the usage could not be written and is lost", &error);
+    }
+    if let Err(error) = app.usage.quotas.give_back(&app.db, true).await {
+        warn("what is left of quotas could not be given back", &error);
     }
     if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
         warn("the audit log could not be sealed", &error);

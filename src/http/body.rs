@@ -5,6 +5,7 @@
 //! nobody takes are ignored.
 
 use std::future::{Ready, ready};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -200,6 +201,22 @@ impl Fields {
             Value::String(text) => text.parse().map_err(|_| Broken::new("invalid", rule)),
             _ => Err(Broken::new("wrong_type", rule)),
         };
+        self.checked(field, read)
+    }
+
+    /// A whole number that must be there, of those that are allowed.
+    pub fn required_number(&mut self, field: &'static str, allowed: RangeInclusive<i64>) -> Option<i64> {
+        let rule = format!("Use a whole number from {} to {}.", allowed.start(), allowed.end());
+        let read = match self.values.get(field) {
+            None | Some(Value::Null) => Err(Broken::new("required", "This field is required.")),
+            Some(Value::Number(number)) => number.as_i64().ok_or(Broken::new("invalid", &*rule)),
+            // As a form has it.
+            Some(Value::String(text)) => text.parse().map_err(|_| Broken::new("invalid", &*rule)),
+            Some(_) => Err(Broken::new("wrong_type", &*rule)),
+        };
+        let read = read.and_then(|number| {
+            allowed.contains(&number).then_some(number).ok_or(Broken::new("invalid", rule))
+        });
         self.checked(field, read)
     }
 

@@ -13,6 +13,7 @@ use actix_web_httpauth::headers::authorization::{Bearer, Scheme};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use super::envelope::LoggedUser;
+use super::limited::spend;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -47,13 +48,19 @@ impl FromRequest for CurrentUser {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         match identified(request) {
-            Either::Left(found) => {
-                let found = found.into_inner();
-                Either::Left(ready(found.map(|found| found.counted(request, Service::Own))))
-            }
+            Either::Left(found) => match found.into_inner() {
+                Ok(found) if found.0.quota.is_none() => {
+                    Either::Left(ready(Ok(found.counted(request, Service::Own))))
+                }
+                Ok(found) => {
+                    let request = request.clone();
+                    Either::Right(Box::pin(async move { found.admitted(&request, Service::Own).await }))
+                }
+                Err(error) => Either::Left(ready(Err(error))),
+            },
             Either::Right(found) => {
                 let request = request.clone();
-                Either::Right(Box::pin(async move { Ok(found.await?.counted(&request, Service::Own)) }))
+                Either::Right(Box::pin(async move { found.await?.admitted(&request, Service::Own).await }))
             }
         }
     }
@@ -63,12 +70,20 @@ impl FromRequest for CurrentUser {
 type Found = Either<Ready<Result<Identified>>, LocalBoxFuture<'static, Result<Identified>>>;
 
 /// The user whose access token or API key the request carries, before it is known whether the request may be made. It is not
-/// [counted](Self::counted) yet.
+/// counted yet: see [`admitted`](Self::admitted).
 pub(super) struct Identified(Arc<Authenticated>);
 
 impl Identified {
-    /// Counts the request as one for `service`.
-    pub fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
+    /// Lets the request pass, as far as the user's quota goes, and counts it as one for `service`.
+    pub async fn admitted(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
+        if let Some(quota) = &self.0.quota {
+            let app = request.app_data::<Data<App>>().expect("the server was made with it");
+            spend(app, request, self.0.user.id, quota).await?;
+        }
+        Ok(self.counted(request, service))
+    }
+
+    fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
         let app = request.app_data::<Data<App>>().expect("the server was made with it");
         let key = match self.0.credential {
             Credential::Session(_) => None,
@@ -173,7 +188,7 @@ impl FromRequest for SessionUser {
             let found = found.await?;
             match found.0.credential {
                 Credential::Session(session) => {
-                    Ok(SessionUser(found.counted(&request, Service::Own), session))
+                    Ok(SessionUser(found.admitted(&request, Service::Own).await?, session))
                 }
                 Credential::ApiKey(_) => Err(Error::SessionRequired),
             }
@@ -249,7 +264,9 @@ impl<R: Role> FromRequest for RequireRole<R> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (found, request) = (with_role::<R>(request), request.clone());
-        Box::pin(async move { Ok(RequireRole(found.await?.counted(&request, Service::Own), PhantomData)) })
+        Box::pin(
+            async move { Ok(RequireRole(found.await?.admitted(&request, Service::Own).await?, PhantomData)) },
+        )
     }
 }
 

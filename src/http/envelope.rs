@@ -21,6 +21,7 @@ use super::limited;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
+use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -53,6 +54,10 @@ pub async fn wrap(
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
             if let Some(standing) = standing.filter(|standing| standing.wait.is_some() == refused) {
                 limited::add_headers(&standing, response.headers_mut());
+            }
+            let quota = response.request().extensions().get::<usage::Standing>().copied();
+            if let Some(standing) = quota {
+                limited::add_quota_headers(&standing, response.headers_mut());
             }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);

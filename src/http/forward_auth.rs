@@ -50,7 +50,8 @@ pub(super) async fn check(request: HttpRequest, user: Identified, params: Params
     if let Some(missing) = demanded.into_iter().find(|role| !user.roles.contains(role)) {
         return Err(Error::Forbidden(missing.into()));
     }
-    let user = user.counted(&request, service(request.headers(), &mut [0; LONGEST_HOST]));
+    let mut host = [0; LONGEST_HOST];
+    let user = user.admitted(&request, service(request.headers(), &mut host)).await?;
     let roles = user.roles.names().join(",");
     let mut answer = HttpResponse::Ok();
     for (name, value) in [

@@ -1,4 +1,4 @@
-//! Limits by address: the extractor that counts a request, and the headers that tell where its sender stands
+//! Limits by address, and quotas: what counts a request, and the headers that tell where its sender stands
 //! (draft-ietf-httpapi-ratelimit-headers).
 
 use std::future::{Ready, ready};
@@ -12,7 +12,10 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use super::client::address_of;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::id::UserId;
 use crate::limits::{Limit, Standing};
+use crate::store::quotas::Quota;
+use crate::usage::{self, Spent};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -53,6 +56,40 @@ impl<L: Named> FromRequest for Limited<L> {
             None => Ok(Limited(PhantomData)),
             Some(wait) => Err(Error::RateLimited(wait)),
         })
+    }
+}
+
+/// Spends one request of the user's quota; one too many is answered 429 `quota_exceeded`.
+pub(super) async fn spend(app: &App, request: &HttpRequest, user: UserId, quota: &Quota) -> Result<()> {
+    let now = app.clock.now();
+    let (is_allowed, standing) = match app.usage.quotas.spend(&app.db, user, quota, now) {
+        Spent::Allowed(standing) => (true, standing),
+        Spent::Refused(standing) => (false, standing),
+        Spent::Unknown(budget) => match budget.ask(&app.db, now).await? {
+            Some(told) => told,
+            None => return Ok(()),
+        },
+    };
+    request.extensions_mut().insert(standing);
+    if is_allowed {
+        return Ok(());
+    }
+    let (Quota { requests, per, .. }, wait) = (standing.quota, standing.resets_in);
+    Err(Error::QuotaExceeded { requests, per: per.name(), wait })
+}
+
+/// Tells where the sender stands with a quota, behind what the headers tell already.
+pub(super) fn add_quota_headers(standing: &usage::Standing, headers: &mut HeaderMap) {
+    let usage::Standing { quota, remaining, window, resets_in } = standing;
+    for (header, value) in [
+        (RATELIMIT, format!("\"quota\";r={remaining};t={}", resets_in.as_secs())),
+        (RATELIMIT_POLICY, format!("\"quota\";q={};w={}", quota.requests, window.as_secs())),
+    ] {
+        let before = headers.get(&header).and_then(|before| before.to_str().ok());
+        let value = before.map_or_else(|| value.clone(), |before| format!("{before}, {value}"));
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(header, value);
+        }
     }
 }
 

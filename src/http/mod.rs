@@ -114,6 +114,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/revocations").get(revocations::follow),
         at("/api/v1/admin/users").get(admin::users::list),
         at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
+        at("/api/v1/admin/users/{id}/quota")
+            .get(admin::quotas::one)
+            .put(admin::quotas::set)
+            .delete(admin::quotas::remove),
         at("/api/v1/admin/audit").get(admin::audit::list),
         at("/api/v1/admin/audit/verify").get(admin::audit::verify),
         at("/api/v1/admin/usage").get(admin::usage::list),

@@ -39,7 +39,8 @@ pub(super) async fn by_api_key(app: &App, text: &str) -> Result<Arc<Authenticate
     if let Some(roles) = roles {
         user.roles = api_keys::narrowed(&user.roles, &roles);
     }
-    let found = Arc::new(Authenticated::by_api_key(id, expires_at, Arc::new(user), stamps, now));
+    let found = Authenticated::by_api_key(id, expires_at, Arc::new(user), stamps, now);
+    let found = Arc::new(found.within(presence.quota.quota()));
     app.changes.cache().insert(text.as_bytes(), found.clone(), now);
     Ok(found)
 }

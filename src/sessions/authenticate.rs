@@ -50,7 +50,8 @@ async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
             Ok(()) => {}
         }
     }
-    let found = Arc::new(Authenticated::by_token(&claims, Arc::new(user), stamps, now));
+    let found = Authenticated::by_token(&claims, Arc::new(user), stamps, now);
+    let found = Arc::new(found.within(presence.quota.quota()));
     app.changes.cache().insert(token.as_bytes(), found.clone(), now);
     Ok(found)
 }

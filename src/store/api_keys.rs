@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
 use super::db::{Executor, Tx};
+use super::quotas::{QuotaIfAny, quota_columns};
 use super::users::{Roles, User, user_columns};
 use crate::error::Result;
 use crate::id::{ApiKeyId, UserId};
@@ -53,6 +54,8 @@ macro_rules! columns {
 pub struct Presence {
     #[sqlx(flatten)]
     pub user: User,
+    #[sqlx(flatten)]
+    pub quota: QuotaIfAny,
     key_roles: Option<String>,
     pub key_expires_at: Option<DateTime<Utc>>,
     pub key_last_used_at: Option<DateTime<Utc>>,
@@ -77,8 +80,11 @@ pub async fn presence(db: impl Executor<'_>, id: ApiKeyId) -> Result<Option<Pres
     let sql = concat!(
         "select ",
         user_columns!(),
+        ", ",
+        quota_columns!(),
         ", k.roles as key_roles, k.expires_at as key_expires_at, k.last_used_at as key_last_used_at, \
-         k.deleted_at as key_deleted_at from api_keys k join users u on u.id = k.user_id where k.id = $1"
+         k.deleted_at as key_deleted_at from api_keys k join users u on u.id = k.user_id \
+         left join quotas q on q.user_id = u.id where k.id = $1"
     );
     db.query(sql).bind(id).fetch_optional().await
 }

@@ -12,6 +12,7 @@ mod feed;
 pub mod guesses;
 pub mod migrations;
 mod open;
+pub mod quotas;
 pub mod roles;
 pub mod schedule;
 pub mod secret_fingerprint;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
 use super::db::{Db, Executor, Tx};
+use super::quotas::{QuotaIfAny, quota_columns};
 use super::users::{User, user_columns};
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
@@ -65,6 +66,8 @@ impl From<String> for Rotations {
 pub struct Presence {
     #[sqlx(flatten)]
     pub user: User,
+    #[sqlx(flatten)]
+    pub quota: QuotaIfAny,
     pub session_arrived: i64,
     pub session_last_used_at: DateTime<Utc>,
     pub session_expires_at: DateTime<Utc>,
@@ -76,9 +79,11 @@ pub async fn presence(db: impl Executor<'_>, id: SessionId) -> Result<Option<Pre
     let sql = concat!(
         "select ",
         user_columns!(),
+        ", ",
+        quota_columns!(),
         ", s.arrived as session_arrived, s.last_used_at as session_last_used_at, \
          s.expires_at as session_expires_at, s.ended_at as session_ended_at \
-         from sessions s join users u on u.id = s.user_id where s.id = $1"
+         from sessions s join users u on u.id = s.user_id left join quotas q on q.user_id = u.id where s.id = $1"
     );
     db.query(sql).bind(id).fetch_optional().await
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Claims;
 use super::stamps::Stamps;
 use crate::id::{ApiKeyId, SessionId};
+use crate::store::quotas::Quota;
 use crate::store::users::User;
 
 /// By what someone has shown who they are.
@@ -46,6 +47,8 @@ pub struct Authenticated {
     /// roles, with no others.
     pub user: Arc<User>,
     pub credential: Credential,
+    /// The user's, if there is one.
+    pub quota: Option<Quota>,
     /// When the token or key expires, in seconds since the epoch.
     expires_at: i64,
     pub(super) stamps: Stamps,
@@ -81,7 +84,19 @@ impl Authenticated {
         now: DateTime<Utc>,
     ) -> Authenticated {
         let noted_in = AtomicI64::new(minute(now));
-        Authenticated { user, credential, expires_at, stamps, noted_in, rendered: OnceLock::new() }
+        Authenticated {
+            user,
+            credential,
+            quota: None,
+            expires_at,
+            stamps,
+            noted_in,
+            rendered: OnceLock::new(),
+        }
+    }
+
+    pub fn within(self, quota: Option<Quota>) -> Authenticated {
+        Authenticated { quota, ..self }
     }
 
     /// The user as `render` writes it, which is asked once: it changes no sooner than all the rest here.

@@ -1,4 +1,4 @@
-//! Usage: who asked how often for which service.
+//! Usage: who asked how often for which service, and how often they may ([`quota`]).
 //!
 //! Each request that is let through counts one, for its user, the API key that it came with, the service that it is for, and the day
 //! (UTC): a request to a protected route of this service, for `portcullis`; a question at `/forward-auth`, for the host that the proxy
@@ -21,6 +21,7 @@
 //! one user and day, a replica takes [`MOST_SERVICES`](count::MOST_SERVICES) of them, and counts the others as [`UNKNOWN`].
 
 mod count;
+mod quota;
 mod report;
 
 use std::collections::HashMap;
@@ -32,12 +33,14 @@ use crate::id::{ApiKeyId, UserId};
 use crate::store::usage::Count;
 use crate::store::{Db, usage};
 use count::{Counters, Kind};
+pub use quota::{Quotas, Spent, Standing};
 pub use report::{Report, report};
 
 /// What is counted here and not yet in the database.
 #[derive(Default)]
 pub struct Usage {
     counters: Counters,
+    pub quotas: Quotas,
     /// Taken from the counters, and being written. Held by whoever writes, so that one who has to see it done waits.
     pending: tokio::sync::Mutex<HashMap<Kind, u64>>,
 }

@@ -19,6 +19,7 @@ mod oauth;
 mod operations;
 mod passwords;
 mod pruning;
+mod quotas;
 mod refresh;
 mod replicas;
 mod revocations;

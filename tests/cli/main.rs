@@ -11,4 +11,5 @@ mod logs;
 mod program;
 mod serving;
 mod stopping;
+mod usage;
 mod users;

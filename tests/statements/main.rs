@@ -41,6 +41,7 @@ impl Visit for Counted {
         let beside = [
             "newest_change",
             "into usage",
+            "quotas set",
             "from changes",
             "audit_head",
             "where seq is null",
