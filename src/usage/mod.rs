@@ -20,6 +20,7 @@
 //! A host name comes from a header. A proxy is trusted with it, but one that passes on what clients send must not fill the database: of
 //! one user and day, a replica takes [`MOST_SERVICES`](count::MOST_SERVICES) of them, and counts the others as [`UNKNOWN`].
 
+mod budget;
 mod count;
 mod quota;
 mod report;
@@ -32,8 +33,9 @@ use crate::error::Result;
 use crate::id::{ApiKeyId, UserId};
 use crate::store::usage::Count;
 use crate::store::{Db, usage};
+pub use budget::Standing;
 use count::{Counters, Kind};
-pub use quota::{Quotas, Spent, Standing};
+pub use quota::{Quotas, Spent};
 pub use report::{Report, report};
 
 /// What is counted here and not yet in the database.

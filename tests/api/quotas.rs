@@ -172,7 +172,10 @@ async fn a_day_and_a_month_end_at_midnight_utc() {
         assert_eq!(refused.status, 429);
         let wait: u64 = refused.header("retry-after").parse().unwrap();
         let window: u64 = refused.header("ratelimit-policy").rsplit('=').next().unwrap().parse().unwrap();
-        assert!(wait <= window && window % 86_400 == 0 && (window == 86_400) == (per == "day"), "{window}");
+        assert!(
+            wait <= window && window.is_multiple_of(86_400) && (window == 86_400) == (per == "day"),
+            "{window}"
+        );
         server.clock.advance(Duration::from_secs(wait - 1));
         let ada = server.login("ada").await;
         assert_eq!(ask(server, &ada).await.status, 429);
@@ -256,6 +259,9 @@ async fn two_replicas_that_are_hammered_let_through_what_is_allowed_within_2_per
 async fn requests_do_not_wait_for_the_database_where_a_part_is_held() {
     let place = Place::new(&[]).await;
     place.set(1_000_000, "day").await;
+    // What was cached is dropped once more when the replica reads of its own change.
+    let (newest,): (i64,) = place.server.sql("select seq from newest_change").fetch_one().await.unwrap();
+    place.server.app.changes.seen().wait_for(|seen| *seen >= newest).await.unwrap();
     place.ask().await;
     // A part of 5,000 is held, and who asks is known.
     place.server.sql("alter table quotas rename to quotas_away").execute().await.unwrap();

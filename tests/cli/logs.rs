@@ -35,7 +35,7 @@ impl Walk<'_> {
             Body::Text(kind, text) => request.header("content-type", kind).body(text.to_owned()),
         };
         let (status, answer) = read(request).await;
-        for token in ["access_token", "refresh_token"] {
+        for token in ["access_token", "refresh_token", "key"] {
             self.hidden.extend(answer[token].as_str().map(str::to_owned));
         }
         self.sent.insert(id, (format!("{method} {path}"), status));
@@ -96,6 +96,15 @@ async fn walk(walk: &mut Walk<'_>) -> String {
     walk.expect(404, "DELETE", &format!("{me}/sessions/{token}"), Some(access), Nothing).await;
     walk.expect(400, "GET", &format!("{me}/sessions?cursor={token}"), Some(access), Nothing).await;
     walk.expect(403, "GET", &format!("/api/v1/admin/users?query={PASSWORD}"), Some(access), Nothing).await;
+
+    let keys = "/api/v1/me/keys";
+    let made = walk.expect(201, "POST", keys, Some(access), Json(json!({ "name": "k" }))).await;
+    let key = made["key"].as_str().unwrap();
+    walk.expect(200, "GET", me, Some(key), Nothing).await;
+    walk.expect(401, "GET", me, Some(&format!("{key}x")), Nothing).await;
+    walk.expect(403, "DELETE", &format!("{keys}/{key}"), Some(key), Nothing).await;
+    walk.expect(404, "DELETE", &format!("{keys}/{key}"), Some(access), Nothing).await;
+    walk.expect(200, "GET", &format!("{me}/usage"), Some(key), Nothing).await;
 
     let next = walk.expect(200, "POST", refresh, None, Json(json!({ "refresh_token": token }))).await;
     let access = next["access_token"].as_str().unwrap();
