@@ -140,7 +140,6 @@ impl Budget {
             if present.is_none_or(|present| present.per != self.quota.per) {
                 return Ok(None);
             }
-            self.left_there.store(0, SeqCst);
             self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
             Ok(Some((false, self.standing(0, now))))
         });
@@ -150,7 +149,10 @@ impl Budget {
     /// Takes a part of what is left, `spent` of which is spent already, and tells how much is held then.
     async fn take(&self, db: &Db, spent: i64, now: DateTime<Utc>) -> Result<Option<i64>> {
         let (first, _) = window(self.quota.per, now);
-        let Some(taken) = quotas::take(db, self.user, self.quota.per, first).await? else { return Ok(None) };
+        let Some(taken) = quotas::take(db, self.user, self.quota.per, first).await? else {
+            self.left_there.store(0, SeqCst);
+            return Ok(None);
+        };
         self.left_there.store(taken.left, SeqCst);
         self.part.store(taken.granted, SeqCst);
         Ok(Some(self.hold(taken.window_start, taken.granted - spent)))
@@ -172,7 +174,8 @@ impl Budget {
     /// Takes the next part beside the requests, where this one is half spent and was more than a single request.
     pub fn take_ahead_of(self: Arc<Budget>, held: i64, db: &Db, now: DateTime<Utc>) {
         let part = self.part.load(SeqCst);
-        if held > part / 2 || part < 2 || self.takes_ahead.swap(true, SeqCst) {
+        let nothing_left = self.left_there.load(SeqCst) == 0;
+        if held > part / 2 || part < 2 || nothing_left || self.takes_ahead.swap(true, SeqCst) {
             return;
         }
         let db = db.clone();
