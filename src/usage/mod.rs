@@ -1,4 +1,4 @@
-//! Usage: who asked how often for which service, and how often they may ([`quota`]).
+//! Usage: who asked how often for which service, and how often they may (`quota.rs`).
 //!
 //! Each request that is let through counts one, for its user, the API key that it came with, the service that it is for, and the day
 //! (UTC): a request to a protected route of this service, for `portcullis`; a question at `/forward-auth`, for the host that the proxy
@@ -13,12 +13,12 @@
 //!
 //! Every ten seconds, and when the service stops, what was counted is [added](Usage::flush) to the database, a few hundred rows
 //! a statement. A crash loses what was counted since: ten seconds at most. While the database is away the counts are kept,
-//! [`MOST_KEPT`](count::MOST_KEPT) of them, and added when it is back; what comes on top of those is dropped, and logged. If the line
+//! as long as they are of 200,000 kinds at most, and added when it is back; what comes on top of those is dropped, and logged. If the line
 //! breaks while the answer to a batch is on its way, nobody knows whether it was added, and it is added again: a count may then be too high,
 //! by that batch. Replicas add up, since each adds what it counted. What was counted for a user who was deleted meanwhile is dropped.
 //!
 //! A host name comes from a header. A proxy is trusted with it, but one that passes on what clients send must not fill the database: of
-//! one user and day, a replica takes [`MOST_SERVICES`](count::MOST_SERVICES) of them, and counts the others as [`UNKNOWN`].
+//! one user and day, a replica takes 100 of them, and counts the others as [`UNKNOWN`].
 
 mod budget;
 mod count;

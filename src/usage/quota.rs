@@ -49,7 +49,7 @@ pub struct Quotas {
 pub enum Spent {
     Allowed(Standing),
     Refused(Standing),
-    /// It has to be [asked](Budget::ask) for.
+    /// It has to be asked for.
     Unknown(Arc<Budget>),
 }
 
