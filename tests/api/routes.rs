@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use portcullis::http::endpoints;
+use serde_json::Value;
 
 use crate::api::support::documented_routes;
 
@@ -21,6 +22,24 @@ fn the_routes_are_those_of_the_document() {
     assert!(
         undocumented.is_empty() && unserved.is_empty(),
         "not in the document: {undocumented:?}; only there: {unserved:?}"
+    );
+}
+
+/// Every protected operation is metered, and a user may have a quota.
+#[test]
+fn a_protected_operation_says_that_a_quota_may_be_used_up() {
+    let document: Value = serde_json::from_str(portcullis::http::OPENAPI).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations = paths.flat_map(|(path, item)| {
+        item.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+    });
+    let silent = operations.filter(|(_, _, operation)| {
+        operation["security"].is_array() && operation["responses"]["429"].is_null()
+    });
+    let silent: Vec<_> = silent.map(|(path, method, _)| format!("{method} {path}")).collect();
+    assert!(
+        silent.is_empty(),
+        "no 429 (`QuotaExceeded`, or `RateLimitedOrOverQuota`) in the document of {silent:?}"
     );
 }
 

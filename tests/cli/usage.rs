@@ -1,10 +1,12 @@
 //! `portcullis usage`, and what is left of counting when the service stops.
 
 use std::fs;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::program::{PASSWORD, Place};
+use crate::program::{PASSWORD, Place, read};
 
 #[tokio::test]
 async fn what_was_counted_is_written_when_the_service_stops_and_shown() {
@@ -45,4 +47,28 @@ async fn what_was_counted_is_written_when_the_service_stops_and_shown() {
     place.run(&["usage", "--from=2026-02-30"]).expect(2).says(&["--from", "2026-02-30"]);
     place.run(&["usage", "--from=2020-01-02", "--to=2020-01-01"]).expect(1).says(&["2020-01-02", "earlier"]);
     place.run(&["usage", "--plot=nowhere/usage.svg"]).expect(1).says(&["nowhere/usage.svg"]);
+}
+
+/// It loses what was counted since the last time, and no more.
+#[tokio::test]
+async fn what_showed_once_is_there_after_a_crash() {
+    let place = Place::quick();
+    place.run_with_input(&["user", "create", "--username=ada"], &format!("{PASSWORD}\n")).expect(0);
+    let mut server = place.serve(&[]);
+    let (_, tokens) = server.login("ada", PASSWORD).await;
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let mut shown = 0;
+    for _ in 0..15 {
+        let usage = server.request("GET", "/api/v1/me/usage").header("authorization", &bearer);
+        shown = read(usage).await.1["total"].as_i64().unwrap();
+        if shown > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(shown > 0, "it does not show within 15 seconds");
+    server.running.signal(Signal::KILL);
+    assert_eq!(server.running.done().code, None);
+    let told = place.run(&["usage", "--json"]).expect(0).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["total"], shown);
 }
