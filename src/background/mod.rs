@@ -75,19 +75,23 @@ pub fn start(app: &Arc<App>) {
     });
 }
 
-/// The last of it, when the service stops.
+/// The last of it, when the service stops. All at once, so that a database which does not answer is waited for once.
 pub async fn finish(app: &App) {
-    if let Err(error) = sessions::note_uses(app).await {
-        warn("the uses of sessions could not be noted", &error);
-    }
-    if let Err(error) = app.usage.flush(&app.db).await {
-        warn("the usage could not be written and is lost", &error);
-    }
-    if let Err(error) = app.usage.quotas.give_back(&app.db, true).await {
-        warn("what is left of quotas could not be given back", &error);
-    }
-    if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
-        warn("the audit log could not be sealed", &error);
+    let (uses, usage, quotas, sealed) = tokio::join!(
+        sessions::note_uses(app),
+        app.usage.flush(&app.db),
+        app.usage.quotas.give_back(&app.db, true),
+        tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)),
+    );
+    for (done, failure) in [
+        (uses, "the uses of sessions could not be noted"),
+        (usage, "the usage could not be written and is lost"),
+        (quotas, "what is left of quotas could not be given back"),
+        (sealed.unwrap_or(Ok(())), "the audit log could not be sealed"),
+    ] {
+        if let Err(error) = done {
+            warn(failure, &error);
+        }
     }
 }
 
