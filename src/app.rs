@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
 use crate::limits::{Addresses, Guessing};
+use crate::mail::Mail;
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
@@ -21,6 +22,7 @@ pub struct App {
     pub clock: Clock,
     pub db: Db,
     pub audit: Audit,
+    pub mail: Mail,
     pub hasher: Hasher,
     pub keyring: Keyring,
     pub refresh_tokens: RefreshTokens,
@@ -54,6 +56,7 @@ impl App {
         Ok(App {
             keyring,
             audit,
+            mail: Mail::open(&config, &secret, previous)?,
             hasher: Hasher::start(config.bcrypt_cost, config.hashing_niceness)
                 .context("can't start the hashing threads")?,
             refresh_tokens: RefreshTokens::new(&secret, previous),

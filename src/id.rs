@@ -73,6 +73,10 @@ id!(
     /// Something that happened, in the audit log.
     EventId
 );
+id!(
+    /// A mail on its way out.
+    MailId
+);
 
 /// A fresh token id (`jti`, RFC 7519 section 4.1.7).
 pub fn token_id(now: DateTime<Utc>) -> Uuid {

@@ -9,11 +9,12 @@
 //! | --- | --- |
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
-//! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, pruning |
+//! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, sending mails, pruning |
 //! | [`accounts`] | who someone is: register, profile, password, delete |
 //! | [`sessions`] | being logged in: login, refresh, end |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
+//! | [`mail`] | mails, which leave through an outbox written in the transaction that they tell of |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
 //! | [`store`] | what is kept; the only room that knows SQL |
@@ -21,7 +22,7 @@
 //! | [`config`] | the settings |
 //! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → tokens, limits → audit → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background → accounts → sessions → tokens, limits, mail → audit → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -37,6 +38,7 @@ pub mod hasher;
 pub mod http;
 pub mod id;
 pub mod limits;
+pub mod mail;
 pub mod private;
 pub mod secret;
 pub mod sessions;

@@ -35,6 +35,8 @@ pub enum Purpose {
     AuditChain,
     /// MACs of where that chain begins and ends.
     AuditHead,
+    /// Encryption of mails on their way out.
+    Mail,
 }
 
 impl Purpose {
@@ -49,6 +51,7 @@ impl Purpose {
             Purpose::AuditRow => b"portcullis/v1/audit-row",
             Purpose::AuditChain => b"portcullis/v1/audit-chain",
             Purpose::AuditHead => b"portcullis/v1/audit-head",
+            Purpose::Mail => b"portcullis/v1/mail",
         }
     }
 }

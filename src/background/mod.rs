@@ -26,6 +26,9 @@ const SEALED_EVERY: Duration = Duration::from_secs(1);
 /// How long sealing may take when the service stops; what is left is another replica's, or for the next start.
 const LAST_SEALING: Duration = Duration::from_secs(2);
 
+/// How long mails may take to leave when the service stops; what is left is tried again after the next start.
+const LAST_MAILS: Duration = Duration::from_secs(5);
+
 /// How often a replica looks whether the signing key is due to be replaced.
 const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
 
@@ -44,6 +47,10 @@ pub fn start(app: &Arc<App>) {
     });
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
         app.audit.seal(&app.db).await
+    });
+    let sending = app.clone();
+    tokio::spawn(async move {
+        sending.mail.send_until(sending.shutdown(), &sending.db, &sending.clock, LAST_MAILS).await
     });
     if let KeyRotation(Some(rotation)) = app.config.key_rotation {
         every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {
@@ -68,6 +75,7 @@ pub async fn finish(app: &App) {
     if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
         warn("the audit log could not be sealed", &error);
     }
+    app.mail.is_done().await;
 }
 
 fn every<Done>(

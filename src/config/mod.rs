@@ -5,9 +5,11 @@
 
 mod database_url;
 mod load;
+mod mail;
 mod value;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -15,6 +17,8 @@ use ipnet::IpNet;
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
+pub use mail::{MailFrom, SmtpTls, SmtpUrl};
+use mail::{mail_from, smtp_url, templates_folder};
 use value::*;
 pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
@@ -110,6 +114,24 @@ pub struct Config {
     #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
     pub registration: Registration,
 
+    /// The mail server: smtp://user:password@host:port, with ?tls=required for STARTTLS, or smtps://… Unset: mails become
+    /// files in data/mail.
+    #[arg(long, global = true, value_name = "URL", value_parser = smtp_url)]
+    pub smtp_url: Option<SmtpUrl>,
+
+    /// From whom mails come: an address, or Name <address>. With SMTP_URL it is obligatory.
+    /// Unset: Portcullis <no-reply@…> at PUBLIC_URL's host.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = mail_from)]
+    pub mail_from: Option<MailFrom>,
+
+    /// Folder whose files replace the mails' templates of the same names.
+    #[arg(long, global = true, value_name = "FOLDER", value_parser = templates_folder)]
+    pub mail_templates: Option<PathBuf>,
+
+    /// Where mails become files. Not a setting: tests have one each.
+    #[arg(skip = PathBuf::from("data/mail"))]
+    pub mail_folder: PathBuf,
+
     /// Whether guessing at passwords and flooding are limited; false is for load tests only.
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
     pub rate_limit: bool,
@@ -137,6 +159,11 @@ impl Config {
         self.jwt_audience.as_deref().unwrap_or(&self.public_url)
     }
 
+    /// From whom mails come.
+    pub fn mail_from(&self) -> MailFrom {
+        self.mail_from.clone().unwrap_or_else(|| MailFrom::at(&self.public_url))
+    }
+
     /// What is wrong with settings that are sound each by itself: the setting's name and what to do.
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
@@ -144,6 +171,14 @@ impl Config {
             found.push((
                 "jwt_secret",
                 "JWT_ALGORITHM=HS256 needs it: a secret of 32 bytes or more".to_owned(),
+            ));
+        }
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            found.push((
+                "mail_from",
+                "SMTP_URL needs it: an address that the mail server lets this service send from, as in \
+                 Portcullis <no-reply@example.com>"
+                    .to_owned(),
             ));
         }
         found

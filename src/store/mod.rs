@@ -9,6 +9,7 @@ pub mod changes;
 mod db;
 mod feed;
 pub mod guesses;
+pub mod mails;
 pub mod migrations;
 mod open;
 pub mod roles;

@@ -14,6 +14,7 @@ mod forward_auth;
 mod keys;
 mod limits;
 mod login;
+mod mail;
 mod oauth;
 mod operations;
 mod passwords;

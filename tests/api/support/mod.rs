@@ -2,12 +2,14 @@
 
 mod contract;
 mod database;
+mod mail;
 mod proxy;
 mod request;
 mod server;
 
 pub use contract::documented_routes;
 pub use database::Database;
+pub use mail::Received;
 pub use proxy::Proxy;
 pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};

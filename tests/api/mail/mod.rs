@@ -1,0 +1,3 @@
+//! Mails: what is in them, and that they get there.
+
+mod letters;
