@@ -38,7 +38,8 @@ impl Composer {
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(one_line(&subject))
+            // A word that looks encoded (RFC 2047) would be decoded by who reads it.
+            .subject(one_line(&subject).replace("=?", "= ?"))
             .date(SystemTime::from(mail.created_at))
             .message_id(Some(format!("<{}@{}>", mail.id, self.host)))
             .raw_header(automatic)

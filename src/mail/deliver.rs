@@ -46,8 +46,8 @@ impl Mail {
     pub async fn deliver(&self, db: &Db, clock: &Clock) -> Result<()> {
         let mut under_way = FuturesUnordered::new();
         loop {
-            let claimed = self.claim(db, clock.now(), AT_ONCE - under_way.len()).await;
-            match claimed {
+            let claim = self.claim(db, clock.now(), AT_ONCE - under_way.len());
+            match beside(&mut under_way, claim).await {
                 Ok(claimed) => {
                     under_way.extend(claimed.into_iter().map(|mail| self.try_one(db, clock, mail)))
                 }
@@ -78,12 +78,14 @@ impl Mail {
             // One that takes long keeps its place among those that are sent at once, and no other.
             let has_place = under_way.len() < AT_ONCE;
             tokio::select! {
+                biased;
                 () = &mut stop => break,
                 _ = ticks.tick(), if has_place => {}
                 () = self.wake.notified(), if has_place => {}
                 Some(()) = under_way.next() => {}
             }
-            match self.claim(db, clock.now(), AT_ONCE - under_way.len()).await {
+            let claim = self.claim(db, clock.now(), AT_ONCE - under_way.len());
+            match beside(&mut under_way, claim).await {
                 Ok(claimed) => {
                     under_way.extend(claimed.into_iter().map(|mail| self.try_one(db, clock, mail)))
                 }
@@ -151,6 +153,20 @@ impl Mail {
             Failure::Passing(why) => Failure::Passing(without(&content.to, &why)),
             Failure::Final(why) => Failure::Final(without(&content.to, &why)),
         })
+    }
+}
+
+/// Does `work` while what is under way goes on: that may hold what the work waits for, a connection to the database.
+async fn beside<T>(
+    under_way: &mut FuturesUnordered<impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(()) = under_way.next() => {}
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod mail;
 mod proxy;
 mod request;
 mod server;
+mod smtp;
 
 pub use contract::documented_routes;
 pub use database::Database;
@@ -13,3 +14,4 @@ pub use mail::Received;
 pub use proxy::Proxy;
 pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};
+pub use smtp::{Manner, SmtpServer};
