@@ -49,13 +49,15 @@ pub(super) struct Templates {
 impl Templates {
     /// The service's own, and in place of some those in `folder`. Each is rendered, so that what is wrong with it shows now.
     pub fn load(folder: Option<&Path>, public_url: &str) -> anyhow::Result<Templates> {
+        let Some(folder) = folder else { return Templates::compile(Vec::new(), public_url) };
+        let templates = replacements(folder).and_then(|theirs| Templates::compile(theirs, public_url));
+        templates.with_context(|| format!("MAIL_TEMPLATES={}", folder.display()))
+    }
+
+    fn compile(theirs: Vec<(&'static str, String)>, public_url: &str) -> anyhow::Result<Templates> {
         let mut sources: BTreeMap<&str, String> =
             FILES.iter().map(|(name, source)| (*name, (*source).to_owned())).collect();
-        if let Some(folder) = folder {
-            let replaced =
-                replacements(folder).with_context(|| format!("MAIL_TEMPLATES={}", folder.display()))?;
-            sources.extend(replaced);
-        }
+        sources.extend(theirs);
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // A line with nothing but a block on it leaves nothing behind.

@@ -8,6 +8,9 @@ mod commands;
 mod import;
 mod keys;
 mod logs;
+mod mail;
+#[path = "../api/support/post/mod.rs"]
+mod post;
 mod program;
 mod serving;
 mod stopping;

@@ -2,16 +2,14 @@
 
 mod contract;
 mod database;
-mod mail;
+mod post;
 mod proxy;
 mod request;
 mod server;
-mod smtp;
 
 pub use contract::documented_routes;
 pub use database::Database;
-pub use mail::Received;
+pub use post::{Manner, SmtpServer};
 pub use proxy::Proxy;
 pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};
-pub use smtp::{Manner, SmtpServer};

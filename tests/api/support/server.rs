@@ -17,7 +17,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::database::Scratch;
-use super::mail::Received;
+use super::post::Received;
 use super::proxy::Proxy;
 use super::request::Request;
 

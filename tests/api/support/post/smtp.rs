@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::mail::Received;
+use super::received::Received;
 
 /// What becomes of the next mail to someone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
