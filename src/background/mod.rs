@@ -75,7 +75,8 @@ pub async fn finish(app: &App) {
     if let Ok(Err(error)) = tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)).await {
         warn("the audit log could not be sealed", &error);
     }
-    app.mail.is_done().await;
+    // Its own bound began when the stop did; this one is for a database that does not answer it.
+    let _ = tokio::time::timeout(LAST_MAILS, app.mail.is_done()).await;
 }
 
 fn every<Done>(

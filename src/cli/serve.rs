@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::background;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SmtpUrl};
 use crate::http::{self, Routes};
 
 /// Below this a stolen hash is cheap to guess at.
@@ -33,6 +33,11 @@ pub(super) async fn run(
             "RATE_LIMIT=false: anyone may guess at passwords as fast as they can; for load tests only"
         );
     }
+    if config.smtp_url.as_ref().is_some_and(SmtpUrl::tells_its_password) {
+        tracing::warn!(
+            "SMTP_URL has a password, which goes to the mail server in the clear: use smtps://, or ?tls=required"
+        );
+    }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
     let listener = TcpListener::bind(address).with_context(|| {
@@ -42,6 +47,12 @@ pub(super) async fn run(
     let app = Arc::new(App::start(config, Clock::system()).await?);
     let server = http::serve(app.clone(), listener, own_routes)?;
     tracing::info!("the database is {}", app.config.database_url);
+    match &app.config.smtp_url {
+        Some(server) => tracing::info!("mails go to {server}, from {}", app.config.mail_from().0),
+        None => {
+            tracing::info!("mails become files in {}; SMTP_URL sends them", app.config.mail_folder.display())
+        }
+    }
     tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
 
     let handle = server.handle();

@@ -1,6 +1,7 @@
 //! Where mails go, and from whom they come.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
@@ -30,6 +31,16 @@ pub struct SmtpUrl {
     pub port: u16,
     /// User and password.
     pub credentials: Option<(String, Zeroizing<String>)>,
+}
+
+impl SmtpUrl {
+    /// Whether whoever listens on the line reads the password.
+    pub fn tells_its_password(&self) -> bool {
+        let is_here =
+            self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let encrypted = matches!(self.tls, SmtpTls::Required | SmtpTls::Implicit);
+        self.credentials.is_some() && !encrypted && !is_here
+    }
 }
 
 impl fmt::Display for SmtpUrl {
@@ -152,6 +163,21 @@ mod tests {
             "smtp://u:p%0d%0aQUIT@h",
         ] {
             assert!(smtp_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_needs_tls_unless_it_stays_on_this_machine() {
+        for (url, tells) in [
+            ("smtp://u:p@mail.example.com", true),
+            ("smtp://u:p@192.0.2.7?tls=opportunistic", true),
+            ("smtp://u:p@mail.example.com?tls=required", false),
+            ("smtps://u:p@mail.example.com", false),
+            ("smtp://u:p@localhost", false),
+            ("smtp://u:p@[::1]", false),
+            ("smtp://mail.example.com", false),
+        ] {
+            assert_eq!(smtp_url(url).unwrap().tells_its_password(), tells, "{url}");
         }
     }
 

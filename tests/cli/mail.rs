@@ -10,7 +10,8 @@ use portcullis::mail::{Letter, Template};
 use portcullis::store::{Db, Executor};
 use rustix::process::Signal;
 
-use crate::post::{Encryption, Manner, SmtpServer};
+use crate::post::smtp::Encryption;
+use crate::post::{Manner, SmtpServer};
 use crate::program::{Place, mode};
 
 const SECRET: &str = "key-of-this-test-and-no-other-0123456789";

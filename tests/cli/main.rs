@@ -10,6 +10,7 @@ mod keys;
 mod logs;
 mod mail;
 #[path = "../api/support/post/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the API suite needs the rest of it")]
 mod post;
 mod program;
 mod serving;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use portcullis::background::prune;
 
 use super::office::{Office, deliver, letter_to, settings_for, still};
@@ -187,6 +187,26 @@ async fn of_replicas_one_sends_it() {
     expected.sort();
     assert_eq!(arrived, expected);
     assert_eq!(office.rows().await, 0);
+}
+
+/// The mail server has it; a second one would be on purpose.
+#[actix_web::test]
+async fn what_was_sent_while_the_database_went_away_is_not_sent_again() {
+    let office = Office::open().await;
+    office.smtp.meets(ADA, Manner::Held);
+    office.server.posts(letter_to(ADA)).await;
+    let sending = office.server.app.mail.deliver(&office.server.app.db, &office.server.clock);
+    let meanwhile = async {
+        office.smtp.holds(1).await;
+        office.server.sql("alter table mails rename to mails_away").execute().await.unwrap();
+        office.smtp.let_go();
+    };
+    let (sent, ()) = join(sending, meanwhile).await;
+    assert!(sent.is_err());
+    office.server.sql("alter table mails_away rename to mails").execute().await.unwrap();
+    assert_eq!(office.rows().await, 1);
+    office.later(60).await;
+    assert_eq!((office.smtp.recipients(), office.rows().await), (vec![ADA.to_owned()], 0));
 }
 
 /// As after a crash: what was being sent is left alone for a minute, and then is anyone's.

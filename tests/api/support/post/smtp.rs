@@ -28,7 +28,6 @@ pub enum Manner {
 
 /// How lines are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "each test target needs some of them")]
 pub enum Encryption {
     None,
     StartTls,
@@ -55,7 +54,6 @@ struct State {
     logins: Mutex<Vec<String>>,
 }
 
-#[allow(dead_code, reason = "each test target needs some of it")]
 impl SmtpServer {
     /// One that takes everything.
     pub async fn start() -> SmtpServer {
