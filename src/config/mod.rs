@@ -119,7 +119,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "URL", value_parser = smtp_url)]
     pub smtp_url: Option<SmtpUrl>,
 
-    /// From whom mails come: an address, or Name <address>. With SMTP_URL it is obligatory.
+    /// From whom mails come: an address, or `Name <address>`. With SMTP_URL it is obligatory.
     /// Unset: Portcullis <no-reply@…> at PUBLIC_URL's host.
     #[arg(long, global = true, value_name = "ADDRESS", value_parser = mail_from)]
     pub mail_from: Option<MailFrom>,
