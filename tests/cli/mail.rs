@@ -21,7 +21,9 @@ const ADA: &str = "ada@example.com";
 const LOGIN: &str = "AGFkYQBwQHNzL3dvcmQ=";
 
 fn place(smtp_url: &str) -> Place {
-    let place = Place::quick().with("SECRET_KEY", SECRET).with("SMTP_URL", smtp_url);
+    // All there is to log.
+    let place =
+        Place::quick().with("SECRET_KEY", SECRET).with("SMTP_URL", smtp_url).with("RUST_LOG", "trace");
     place.with("MAIL_FROM", "Portcullis <no-reply@auth.example.com>")
 }
 
@@ -93,7 +95,10 @@ async fn the_line_is_encrypted_for_a_server_that_can_be_trusted() {
         let server = place.serve(&[]);
         smtp.has(1).await;
         assert_eq!(smtp.logins(), [LOGIN]);
-        server.stop().expect(0);
+        let said = server.stop().expect(0).stderr;
+        for secret in ["p@ss", "p%40ss", LOGIN, "pc_secret", ADA] {
+            assert!(!said.contains(secret), "{secret} in {said}");
+        }
     }
 }
 
