@@ -20,6 +20,11 @@ pub enum Error {
     #[error("{0}")]
     InvalidRequest(String),
 
+    #[error(
+        "This link is not good any more: it was used, is too old, or a newer one replaced it. Ask for another."
+    )]
+    InvalidLink,
+
     #[error("The name or the password is wrong.")]
     InvalidCredentials,
     #[error("This needs an access token: send `authorization: Bearer <token>`.")]
@@ -37,6 +42,10 @@ pub enum Error {
     Forbidden(Cow<'static, str>),
     #[error("This account is disabled.")]
     AccountDisabled,
+    #[error(
+        "The e-mail address of this account is not verified yet; use the link that was mailed to it, or ask for another."
+    )]
+    EmailNotVerified,
     #[error("Registration is closed here; ask an administrator for an account.")]
     RegistrationClosed,
 
@@ -107,6 +116,7 @@ impl Error {
             Error::MalformedBody(_) => "malformed_body",
             Error::InvalidCursor => "invalid_cursor",
             Error::InvalidRequest(_) => "invalid_request",
+            Error::InvalidLink => "invalid_link",
             Error::InvalidCredentials => "invalid_credentials",
             Error::MissingToken => "missing_token",
             Error::InvalidToken => "invalid_token",
@@ -115,6 +125,7 @@ impl Error {
             Error::InvalidRefreshToken => "invalid_refresh_token",
             Error::Forbidden(_) => "forbidden",
             Error::AccountDisabled => "account_disabled",
+            Error::EmailNotVerified => "email_not_verified",
             Error::RegistrationClosed => "registration_closed",
             Error::NotFound => "not_found",
             Error::MethodNotAllowed => "method_not_allowed",

@@ -70,6 +70,10 @@ id!(
     SessionId
 );
 id!(
+    /// A request for a mailed link.
+    LinkRequestId
+);
+id!(
     /// Something that happened, in the audit log.
     EventId
 );

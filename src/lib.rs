@@ -9,14 +9,15 @@
 //! | --- | --- |
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
-//! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, sending mails, pruning |
-//! | [`accounts`] | who someone is: register, profile, password, delete |
+//! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
+//! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete |
 //! | [`sessions`] | being logged in: login, refresh, end |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
 //! | [`mail`] | mails, which leave through an outbox written in the transaction that they tell of |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
+//! | [`breaches`] | whether a password has leaked, asked of a range service |
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
@@ -30,6 +31,7 @@ pub mod accounts;
 pub mod app;
 pub mod audit;
 pub mod background;
+pub mod breaches;
 pub mod cli;
 pub mod clock;
 pub mod config;

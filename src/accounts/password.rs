@@ -11,6 +11,7 @@ use crate::audit::Event;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
 use crate::id::{SessionId, UserId};
+use crate::mail::Template;
 use crate::sessions::{self, Client};
 use crate::store::Tx;
 use crate::store::changes::Reason;
@@ -47,6 +48,10 @@ impl Password {
                     "This password is among the first that anyone would try; use a few unrelated words.";
                 return Ok(Err(Broken::new("too_common", rule)));
             }
+        }
+        if app.breaches.contain(&password).await {
+            let rule = "This password has appeared in a data breach; use another.";
+            return Ok(Err(Broken::new("breached", rule)));
         }
         Ok(Ok(Password(password)))
     }
@@ -104,6 +109,10 @@ pub async fn change(
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
     app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
+    if let Some(email) = &user.email {
+        let letter = sessions::letter(Template::PasswordChanged, email, user);
+        app.mail.post(&mut tx, sessions::with_deed(app, letter, client, Some(keep), now), now).await?;
+    }
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);
     app.changes.commit(tx, &[ended, updated], now).await

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use super::links::{self, Offer};
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
 use crate::audit::{Actor, Event};
@@ -11,7 +12,8 @@ use crate::config;
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
 use crate::sessions::Client;
-use crate::store::users::{self, NewUser, User};
+use crate::store::links::Purpose;
+use crate::store::users::{self, FIRST_PASSWORD, NewUser, User};
 use crate::store::{self, Tx};
 
 /// What someone registers with.
@@ -31,7 +33,7 @@ pub fn ensure_open(app: &App) -> Result<()> {
     }
 }
 
-/// Makes an account for a stranger.
+/// Makes an account for a stranger, who is mailed a link that proves the address.
 pub async fn register(app: &App, registration: &Registration, client: &Client) -> Result<User> {
     insert(app, registration, &[], Event::UserRegistered, |user| client.actor(user)).await
 }
@@ -53,6 +55,11 @@ async fn insert(
     if username.is_none() && email.is_none() {
         let rule = Broken::new("required", "Give a `username`, an `email`, or both.");
         return Err(Error::field("username", rule));
+    }
+    let is_stranger = event == Event::UserRegistered;
+    if is_stranger && app.config.require_verified_email && email.is_none() {
+        let rule = Broken::new("required", "An account needs an e-mail address here.");
+        return Err(Error::field("email", rule));
     }
     let names = [username, email].into_iter().flatten().map(|(typed, _)| typed);
     registration.password.check_not_a_name(names).map_err(|broken| Error::field("password", broken))?;
@@ -87,8 +94,14 @@ async fn insert(
         grant(app, &mut tx, user.id, role, &actor, now).await?;
     }
     let created = users::by_id(&mut tx, user.id).await?;
+    let created = created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there"))?;
+    if let Some(email) = email.filter(|_| is_stranger) {
+        let purpose = Purpose::VerifyEmail;
+        let offer = Offer { purpose, user: &created, password_version: FIRST_PASSWORD, email, session: None };
+        links::post(app, &mut tx, &offer, now).await?;
+    }
     tx.commit().await?;
-    created.ok_or_else(|| anyhow::anyhow!("a user that was just inserted is not there").into())
+    Ok(created)
 }
 
 /// Gives a user a role, which must exist.

@@ -18,6 +18,11 @@ pub enum Event {
     RoleGranted,
     RoleRevoked,
     PasswordChanged,
+    PasswordResetRequested,
+    PasswordReset,
+    EmailChangeRequested,
+    EmailChanged,
+    EmailVerified,
     LoginSucceeded,
     LoginFailed,
     LoggedOut,
@@ -27,7 +32,7 @@ pub enum Event {
 }
 
 impl Event {
-    const NAMED: [(&str, Event); 15] = [
+    const NAMED: [(&str, Event); 20] = [
         ("user_registered", Event::UserRegistered),
         ("user_created", Event::UserCreated),
         ("user_updated", Event::UserUpdated),
@@ -37,6 +42,11 @@ impl Event {
         ("role_granted", Event::RoleGranted),
         ("role_revoked", Event::RoleRevoked),
         ("password_changed", Event::PasswordChanged),
+        ("password_reset_requested", Event::PasswordResetRequested),
+        ("password_reset", Event::PasswordReset),
+        ("email_change_requested", Event::EmailChangeRequested),
+        ("email_changed", Event::EmailChanged),
+        ("email_verified", Event::EmailVerified),
         ("login_succeeded", Event::LoginSucceeded),
         ("login_failed", Event::LoginFailed),
         ("logged_out", Event::LoggedOut),

@@ -9,6 +9,7 @@ mod pruning;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::accounts;
 use crate::app::App;
 use crate::config::KeyRotation;
 use crate::error::{Error, Result};
@@ -22,6 +23,10 @@ const USES_NOTED_EVERY: Duration = Duration::from_secs(15);
 
 /// How long an event goes unsealed.
 const SEALED_EVERY: Duration = Duration::from_secs(1);
+
+/// How long who asked for a mailed link waits until somebody looks whether there is such an account. Also where there is nothing
+/// else to do: how busy the service is must not tell who was found.
+const LINKS_ANSWERED_EVERY: Duration = Duration::from_secs(1);
 
 /// How long sealing may take when the service stops; what is left is another replica's, or for the next start.
 const LAST_SEALING: Duration = Duration::from_secs(2);
@@ -51,6 +56,9 @@ pub fn start(app: &Arc<App>) {
     let sending = app.clone();
     tokio::spawn(async move {
         sending.mail.send_until(sending.shutdown(), &sending.db, &sending.clock, LAST_MAILS).await
+    });
+    every(LINKS_ANSWERED_EVERY, app, "requests for mailed links could not be answered", |app| async move {
+        accounts::answer_link_requests(&app).await
     });
     if let KeyRotation(Some(rotation)) = app.config.key_rotation {
         every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {

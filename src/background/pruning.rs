@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{changes, guesses, mails, schedule, sessions};
+use crate::store::{changes, guesses, links, mails, schedule, sessions};
 
 /// How often it is done.
 const PERIOD: TimeDelta = TimeDelta::minutes(10);
@@ -31,6 +31,9 @@ const FAILED_MAILS_KEPT: TimeDelta = TimeDelta::days(7);
 
 /// How long a network is known from which an account does not log in any more.
 const NETWORKS_KEPT: TimeDelta = TimeDelta::days(90);
+
+/// How long a link is kept that is good no more: it tells how many were mailed of late.
+const LINKS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// Rows looked at, or deleted, by one statement.
 const BATCH: u32 = 500;
@@ -57,6 +60,9 @@ pub async fn prune(app: &App) -> Result<()> {
     }
     let failed = now - FAILED_MAILS_KEPT;
     while !app.is_shutting_down() && mails::delete_failed(&app.db, failed, BATCH).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while !app.is_shutting_down() && links::delete_expired(&app.db, now - LINKS_KEPT, BATCH).await? {
         tokio::time::sleep(PAUSE).await;
     }
     let mut last = Some(0);

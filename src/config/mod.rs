@@ -35,7 +35,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "PORT", default_value = "8080", value_parser = port)]
     pub port: u16,
 
-    /// What clients call this service: the issuer (`iss`) of its tokens.
+    /// What clients call this service: the issuer (`iss`) of its tokens, and the base of mailed links.
     #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
     pub public_url: String,
 
@@ -110,9 +110,18 @@ pub struct Config {
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
     pub password_check_common: bool,
 
+    /// A service that knows leaked passwords by the first five characters of their SHA-1, as
+    /// https://api.pwnedpasswords.com/range does. Unset: none is asked.
+    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    pub breach_check_url: Option<String>,
+
     /// Who may register: open (everyone) or closed (no one; accounts are made on the command line).
     #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
     pub registration: Registration,
+
+    /// Whether who registers needs an address, and can log in only once it is verified.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "false", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub require_verified_email: bool,
 
     /// The mail server: smtp://user:password@host:port, with ?tls=required for STARTTLS, or smtps://… Unset: mails become
     /// files in data/mail.

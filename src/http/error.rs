@@ -26,14 +26,19 @@ impl ResponseError for Error {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::MalformedBody(_) | Error::InvalidCursor | Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+        Error::MalformedBody(_) | Error::InvalidCursor | Error::InvalidRequest(_) | Error::InvalidLink => {
+            StatusCode::BAD_REQUEST
+        }
         Error::InvalidCredentials
         | Error::MissingToken
         | Error::InvalidToken
         | Error::ExpiredToken
         | Error::RevokedToken
         | Error::InvalidRefreshToken => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) | Error::AccountDisabled | Error::RegistrationClosed => StatusCode::FORBIDDEN,
+        Error::Forbidden(_)
+        | Error::AccountDisabled
+        | Error::EmailNotVerified
+        | Error::RegistrationClosed => StatusCode::FORBIDDEN,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -44,6 +44,7 @@ mod body;
 mod client;
 mod current_user;
 mod docs;
+mod emails;
 mod envelope;
 mod error;
 mod forward_auth;
@@ -51,6 +52,7 @@ mod health;
 mod keys;
 mod limited;
 mod oauth;
+mod pages;
 mod params;
 mod passwords;
 mod revocations;
@@ -104,6 +106,14 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
         at("/api/v1/me/password").put(passwords::change),
+        at("/api/v1/me/email").put(emails::change),
+        at("/api/v1/password/forgot").post(passwords::forgot),
+        at("/api/v1/password/reset").post(passwords::reset),
+        at("/api/v1/email/verify").post(emails::verify),
+        at("/api/v1/email/verify/resend").post(emails::resend),
+        at("/email/verify").get(pages::verify_page).post(pages::verify),
+        at("/password/reset").get(pages::reset_page).post(pages::reset),
+        at("/session/end").get(pages::end_page).post(pages::end),
         at("/api/v1/me/sessions").get(sessions::list),
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
         at("/api/v1/revocations").get(revocations::follow),

@@ -55,10 +55,9 @@ impl Template {
         match self {
             Template::VerifyEmail | Template::ConfirmEmail => &["username", "link", "hours"],
             Template::ResetPassword => &["username", "link", "minutes"],
-            Template::EmailChangeRequested => {
+            Template::EmailChangeRequested | Template::EmailChanged => {
                 &["username", "new_email", "ip", "user_agent", "at", "end_session_link"]
             }
-            Template::EmailChanged => &["username", "new_email", "at", "end_session_link"],
             Template::PasswordChanged | Template::NewSignIn => {
                 &["username", "ip", "user_agent", "at", "end_session_link"]
             }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::letters::tell_of_new_sign_in;
 use super::{Client, TokenResponse, issue};
 use crate::app::App;
 use crate::audit::Event;
@@ -30,7 +31,7 @@ impl Identifier {
 }
 
 /// Starts a session. An unknown name, a wrong password and a disabled account answer the same and in the same time;
-/// only who gives the right password learns that the account is disabled.
+/// only who gives the right password learns that the account is disabled, or its address not verified.
 pub async fn login(
     app: &App,
     identifier: &Identifier,
@@ -49,6 +50,10 @@ pub async fn login(
     };
     if user.disabled {
         return failed(app, client, known, Error::AccountDisabled).await;
+    }
+    // Who has no address was made by an admin: there is nothing to verify.
+    if app.config.require_verified_email && user.email.is_some() && !user.email_verified {
+        return failed(app, client, known, Error::EmailNotVerified).await;
     }
     let renewed = match verdict {
         Verdict::RightButOutdated => Some(app.hasher.hash(password).await?),
@@ -87,6 +92,7 @@ pub async fn login(
     let actor = client.actor(user.id);
     let succeeded = actor.did(Event::LoginSucceeded, user.id).with("session_id", session.id.to_string());
     app.audit.note(&mut tx, succeeded, now).await?;
+    tell_of_new_sign_in(app, &mut tx, &user, session.id, client, now).await?;
     // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
     let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;

@@ -36,7 +36,9 @@
 
 mod authenticate;
 mod end;
+mod end_by_link;
 mod introspect;
+mod letters;
 mod login;
 mod refresh;
 
@@ -46,7 +48,9 @@ use std::sync::Arc;
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, logout};
+pub use end_by_link::end_by_link;
 pub use introspect::{introspect, revoke};
+pub(crate) use letters::{letter, with_deed};
 pub use login::{Identifier, login};
 pub use refresh::refresh;
 

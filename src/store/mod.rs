@@ -9,6 +9,8 @@ pub mod changes;
 mod db;
 mod feed;
 pub mod guesses;
+pub mod link_requests;
+pub mod links;
 pub mod mails;
 pub mod migrations;
 mod open;

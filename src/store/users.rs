@@ -1,6 +1,12 @@
 //! `users`.
 
+mod address;
+mod password;
+
 use chrono::{DateTime, Utc};
+
+pub use address::{set_email, set_verified};
+pub use password::{set_login, set_password};
 
 use super::db::{Executor, Tx};
 use crate::error::{Error, Result};
@@ -78,6 +84,9 @@ pub struct NewUser<'a> {
     /// In the past for who was a user elsewhere.
     pub created_at: DateTime<Utc>,
 }
+
+/// The version of a user's first password.
+pub const FIRST_PASSWORD: i64 = 1;
 
 /// The columns of [`User`] from `users u`.
 macro_rules! user_columns {
@@ -193,7 +202,7 @@ pub async fn taken(
 pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc>) -> Result<bool> {
     let sql = "insert into users (id, username, username_key, email, email_key, email_verified, display_name, \
                password_hash, password_version, disabled, created_at, updated_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11) on conflict do nothing";
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $9, $10, $11) on conflict do nothing";
     let inserted = db
         .query(sql)
         .bind(user.id)
@@ -207,6 +216,7 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
         .bind(user.disabled)
         .bind(user.created_at)
         .bind(now)
+        .bind(FIRST_PASSWORD)
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -246,34 +256,6 @@ pub async fn set_profile(
 fn is_conflict(cause: &anyhow::Error) -> bool {
     let error = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
     error.is_some_and(|error| error.is_unique_violation())
-}
-
-/// Notes a login, and renews the hash of the password where there is a new one; unless the account was disabled or
-/// its password changed since `version` was read: then `false`. The row stays locked until the transaction ends, so
-/// that what ends all sessions either sees the new session or comes first.
-pub async fn set_login(
-    tx: &mut Tx,
-    id: UserId,
-    version: i64,
-    renewed: Option<&PasswordHash>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let sql = "update users set last_login_at = $3, password_hash = coalesce($4, password_hash) \
-               where id = $1 and password_version = $2 and not disabled";
-    Ok(tx.query(sql).bind(id).bind(version).bind(now).bind(renewed).execute().await? == 1)
-}
-
-/// Replaces the password of `version`; `false` where it is no longer that.
-pub async fn set_password(
-    tx: &mut Tx,
-    id: UserId,
-    version: i64,
-    new: &PasswordHash,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let sql = "update users set password_hash = $3, password_version = password_version + 1, updated_at = $4 \
-               where id = $1 and password_version = $2";
-    Ok(tx.query(sql).bind(id).bind(version).bind(new).bind(now).execute().await? == 1)
 }
 
 /// Disables or enables the user, where there is something to set, and notes that it was changed in any case; `false` where

@@ -7,6 +7,7 @@
 
 mod access_token;
 mod changes;
+mod end_link;
 mod keyring;
 mod keys;
 mod refresh_token;
@@ -17,6 +18,7 @@ mod stamps;
 
 pub use access_token::{Claims, Grant};
 pub use changes::{Changes, Effect};
+pub use end_link::EndLinks;
 pub use keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
 pub use keys::KeyState;
 pub use refresh_token::RefreshTokens;

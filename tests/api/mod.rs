@@ -8,6 +8,7 @@ mod admin_changes;
 mod admin_users;
 mod audit;
 mod bodies;
+mod breaches;
 mod envelope;
 mod feed;
 mod forward_auth;

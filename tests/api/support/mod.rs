@@ -2,6 +2,7 @@
 
 mod contract;
 mod database;
+mod mailbox;
 mod post;
 mod proxy;
 mod request;

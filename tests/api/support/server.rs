@@ -209,8 +209,10 @@ impl Server {
         self.login(username).await
     }
 
-    /// All mails that were written so far, in the order in which they were posted. Only where there is no mail server.
+    /// All mails that were written so far, or asked for, in the order in which they were posted. Only where there is no mail
+    /// server.
     pub async fn mails(&self) -> Vec<Received> {
+        portcullis::accounts::answer_link_requests(&self.app).await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.mails_to_send().await > 0 {
             assert!(Instant::now() < deadline, "the mails are not sent");
