@@ -153,6 +153,10 @@ pub struct Config {
     #[arg(long, global = true, value_name = "ORIGINS", value_parser = origin, value_delimiter = ',')]
     pub cors_origins: Vec<String>,
 
+    /// Whether the routes of four public tutorials are there, for clients that were written to them.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "false", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub compat_routes: bool,
+
     /// How log lines are written: text or json.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
     pub log_format: LogFormat,

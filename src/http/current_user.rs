@@ -51,8 +51,15 @@ impl FromRequest for CurrentUser {
     type Future = Either<Ready<Result<Self>>, LocalBoxFuture<'static, Result<Self>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        CurrentUser::of(request, bearer_token(request))
+    }
+}
+
+impl CurrentUser {
+    /// Whose access token this is, wherever the request has it.
+    pub(super) fn of(request: &HttpRequest, token: Result<&[u8]>) -> <Self as FromRequest>::Future {
         let app = request.app_data::<Data<App>>().expect("the server was made with it");
-        let found = bearer_token(request).map(|token| (sessions::known(app, token), token));
+        let found = token.map(|token| (sessions::known(app, token), token));
         let token = match found {
             Ok((Some(found), _)) => return Either::Left(ready(Ok(CurrentUser::noted(found, request)))),
             Ok((None, token)) => parse(token),
@@ -68,9 +75,7 @@ impl FromRequest for CurrentUser {
             Ok(CurrentUser::noted(found, &request))
         }))
     }
-}
 
-impl CurrentUser {
     fn noted(found: Arc<Authenticated>, request: &HttpRequest) -> CurrentUser {
         LoggedUser(found.user.id).note(request);
         CurrentUser(found)
@@ -79,11 +84,7 @@ impl CurrentUser {
 
 /// What the one `authorization` header has behind `Bearer` (RFC 6750 section 2.1).
 fn bearer_token(request: &HttpRequest) -> Result<&[u8]> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next().ok_or(Error::MissingToken)?.as_bytes();
-    if headers.next().is_some() {
-        return Err(Error::InvalidRequest("Send one `authorization` header, not several.".to_owned()));
-    }
+    let header = only_header(request, AUTHORIZATION.as_str())?;
     let (scheme, token) =
         header.iter().position(|byte| *byte == b' ').map_or((header, &[][..]), |at| header.split_at(at));
     let token = token.trim_ascii();
@@ -91,6 +92,16 @@ fn bearer_token(request: &HttpRequest) -> Result<&[u8]> {
         return Err(Error::MissingToken);
     }
     Ok(token)
+}
+
+/// The one header of this name, in which a token is.
+pub(super) fn only_header<'r>(request: &'r HttpRequest, name: &str) -> Result<&'r [u8]> {
+    let mut headers = request.headers().get_all(name);
+    let header = headers.next().ok_or(Error::MissingToken)?.as_bytes();
+    if headers.next().is_some() {
+        return Err(Error::InvalidRequest(format!("Send one `{name}` header, not several.")));
+    }
+    Ok(header)
 }
 
 /// httpauth takes the scheme in one spelling only; RFC 9110 section 11.1 takes any.

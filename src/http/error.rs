@@ -111,7 +111,7 @@ pub(super) fn render(error: &Error, request_id: &str) -> Rendered {
 
 /// The challenge of RFC 6750 section 3: with an error only where a token was sent. Written here, since httpauth's own
 /// separates its parameters with spaces, where RFC 9110 section 11.6.1 wants commas.
-fn challenge(error: &Error) -> Option<HeaderValue> {
+pub(super) fn challenge(error: &Error) -> Option<HeaderValue> {
     let told = match error {
         Error::MissingToken | Error::InvalidCredentials | Error::InvalidRefreshToken => None,
         Error::InvalidToken => Some((BearerError::InvalidToken, "The access token is not valid here")),

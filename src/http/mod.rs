@@ -42,6 +42,7 @@ mod accounts;
 mod admin;
 mod body;
 mod client;
+mod compat;
 mod current_user;
 mod docs;
 mod emails;
@@ -74,6 +75,7 @@ use crate::app::App;
 use crate::background;
 use crate::error::Error;
 
+pub use compat::endpoints as tutorial_endpoints;
 pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;
@@ -88,7 +90,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long requests in flight may take once the service has been told to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every surface. actix tries routes in this order, so those that are asked most come first.
+/// Every surface but the [tutorials'](tutorial_endpoints). actix tries routes in this order, so those that are asked most come first.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         at(forward_auth::PATH).any(forward_auth::check),
@@ -205,13 +207,14 @@ pub fn serve(
         actix_web::App::new()
             .app_data(app.clone())
             .configure(|routes| {
-                for endpoint in endpoints() {
+                let tutorials = app.config.compat_routes.then(tutorial_endpoints).unwrap_or_default();
+                for endpoint in endpoints().into_iter().chain(tutorials) {
                     routes.service(endpoint.resource);
                 }
             })
             .configure(own_routes.clone())
             .default_service(web::to(not_found))
-            .wrap(cors(&app.config.cors_origins))
+            .wrap(cors(&app))
             .wrap(Condition::new(!app.config.cors_origins.is_empty(), from_fn(forward_auth::without_origin)))
             .wrap(from_fn(envelope::wrap))
     });
@@ -230,7 +233,8 @@ async fn not_found() -> Result<&'static str, Error> {
 }
 
 /// Lets pages of the listed origins call from a browser. Cookies play no part, so credentials are not allowed.
-fn cors(origins: &[String]) -> Condition<Cors> {
+fn cors(app: &App) -> Condition<Cors> {
+    let origins = &app.config.cors_origins;
     let cors = Cors::default()
         .block_on_origin_mismatch(false)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
@@ -245,6 +249,7 @@ fn cors(origins: &[String]) -> Condition<Cors> {
             "x-request-id",
         ])
         .max_age(3600);
+    let cors = if app.config.compat_routes { cors.allowed_header(compat::TOKEN) } else { cors };
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)
 }

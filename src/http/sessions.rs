@@ -31,6 +31,9 @@ pub(super) struct TokenBody {
     refresh_token: String,
     refresh_expires_in: i64,
     user: UserBody<Arc<User>>,
+    /// The access token once more, by the name that a tutorial's clients know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 impl From<TokenResponse> for TokenBody {
@@ -42,6 +45,7 @@ impl From<TokenResponse> for TokenBody {
             refresh_token: tokens.refresh_token,
             refresh_expires_in: tokens.refresh_expires_in,
             user: UserBody(tokens.user),
+            token: None,
         }
     }
 }
@@ -70,14 +74,15 @@ pub(super) async fn login(
     let (identifier, password) = fields.finish(identifier.zip(password))?;
     let tokens = sessions::login(&app, &identifier, &password, &client).await?;
     LoggedUser(tokens.user.id).note(&request);
-    Ok(Json(TokenBody::from(tokens)))
+    let token = app.config.compat_routes.then(|| tokens.access_token.clone());
+    Ok(Json(TokenBody { token, ..TokenBody::from(tokens) }))
 }
 
-fn by_username(text: String) -> Identifier {
+pub(super) fn by_username(text: String) -> Identifier {
     Identifier::Username(Username::key_of(&text))
 }
 
-fn by_email(text: String) -> Identifier {
+pub(super) fn by_email(text: String) -> Identifier {
     Identifier::Email(EmailAddress::key_of(&text))
 }
 

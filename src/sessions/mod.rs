@@ -51,10 +51,10 @@ pub use end::{LogoutScope, end, logout};
 pub use end_by_link::end_by_link;
 pub use introspect::{introspect, revoke};
 pub(crate) use letters::{letter, with_deed};
-pub use login::{Identifier, login};
+pub use login::{Identifier, login, recognise};
 pub use refresh::refresh;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::audit::Actor;
@@ -92,6 +92,8 @@ const OURSELVES: &str = "portcullis";
 pub struct TokenResponse {
     pub access_token: String,
     pub expires_in: i64,
+    /// When the access token expires.
+    pub expires_at: DateTime<Utc>,
     pub refresh_token: String,
     pub refresh_expires_in: i64,
     pub user: Arc<User>,
@@ -119,6 +121,7 @@ fn issue(
     Ok(TokenResponse {
         access_token,
         expires_in: expires_at.timestamp() - now.timestamp(),
+        expires_at: expires_at.trunc_subsecs(0),
         refresh_token: app.refresh_tokens.write(session.id, generation),
         refresh_expires_in: (session.expires_at - now).num_seconds(),
         user,

@@ -9,6 +9,7 @@ mod admin_users;
 mod audit;
 mod bodies;
 mod breaches;
+mod compat;
 mod envelope;
 mod feed;
 mod forward_auth;

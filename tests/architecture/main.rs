@@ -19,6 +19,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("actix_cors", &["http"]),
     ("futures_util", &["http", "mail"]),
     ("percent_encoding", &["http", "config/mail"]),
+    ("num_bigint", &["http/compat"]),
     // An id and a hash are columns, wherever they are defined.
     ("sqlx", &["store", "id: Type", "hasher: Type"]),
     ("jsonwebtoken", &["tokens"]),
@@ -108,7 +109,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "tokens",
             "audit: Actor Event",
-            "limits: Network Subject",
+            "limits: Guess Network Subject",
             "mail: Letter Template",
             "hasher",
             "store",

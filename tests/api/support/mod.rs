@@ -5,6 +5,7 @@ mod database;
 mod mailbox;
 mod post;
 mod proxy;
+mod raw;
 mod request;
 mod server;
 
