@@ -29,10 +29,11 @@ pub enum Event {
     SessionEnded,
     RefreshTokenReused,
     SigningKeyRotated,
+    UsersImported,
 }
 
 impl Event {
-    const NAMED: [(&str, Event); 20] = [
+    const NAMED: &[(&str, Event)] = &[
         ("user_registered", Event::UserRegistered),
         ("user_created", Event::UserCreated),
         ("user_updated", Event::UserUpdated),
@@ -53,6 +54,7 @@ impl Event {
         ("session_ended", Event::SessionEnded),
         ("refresh_token_reused", Event::RefreshTokenReused),
         ("signing_key_rotated", Event::SigningKeyRotated),
+        ("users_imported", Event::UsersImported),
     ];
 
     /// Its name in the contract.
