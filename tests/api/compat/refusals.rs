@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use super::{expect, post_form, post_json, python, token, with_ada};
 use crate::api::support::{Answer, Server};
 
-/// The protected routes: the request, its header, and the answers to a missing, an expired and any other bad token. A
-/// text of Portcullis's own is left open.
-fn protected() -> [(&'static str, &'static str, [(u16, Value); 3]); 4] {
+/// A protected route: the request, its header, and the answers to a missing, an expired and any other bad token, where a
+/// text of Portcullis's own is null.
+type Protected = (&'static str, &'static str, [(u16, Value); 3]);
+
+fn protected() -> [Protected; 4] {
     let bad = |message: &str| json!({ "message": message });
     let numbered = |error: &str, message: &str| json!({ "error": error, "message": message });
     [
