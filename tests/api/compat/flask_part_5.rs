@@ -42,6 +42,7 @@ async fn a_name_that_is_taken_is_a_409_and_a_bad_field_a_422() {
         (r#"{"username": "bob", "email": "", "password": "password"}"#, "email"),
         (r#"{"username": "bob", "email": "b@example.com", "password": ""}"#, "password"),
         (r#"{"email": "b@example.com", "password": "password"}"#, "username"),
+        (r#"{"username": "bob", "password": "password"}"#, "email"),
         (r#"{"username": "bob", "email": "no address", "password": "password"}"#, "email"),
         (r#"{"username": "bob", "email": "b@example.com", "password": "short"}"#, "6 to 128"),
         (r#"{"username": "bob", "email": "bob@b.example", "password": "bob@b.example"}"#, "password"),
