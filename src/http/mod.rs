@@ -75,7 +75,6 @@ use crate::app::App;
 use crate::background;
 use crate::error::Error;
 
-pub use compat::endpoints as tutorial_endpoints;
 pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;
@@ -90,7 +89,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long requests in flight may take once the service has been told to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Every surface but the [tutorials'](tutorial_endpoints). actix tries routes in this order, so those that are asked most come first.
+/// Every surface. actix tries routes in this order, so those that are asked most come first.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         at(forward_auth::PATH).any(forward_auth::check),
@@ -127,6 +126,11 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/docs").get(docs::page),
         at("/docs/{file}").get(docs::file),
     ]
+}
+
+/// What is there beside it where the settings have `COMPAT_ROUTES`.
+pub fn tutorial_endpoints() -> Vec<Endpoint> {
+    compat::endpoints()
 }
 
 /// A path and what it takes.
