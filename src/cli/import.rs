@@ -18,7 +18,7 @@ use crate::error::Error;
 /// Users that are written in one transaction: others who write wait for so long at most.
 const BATCH: usize = 500;
 
-/// The same where each has to be hashed first, which takes half a minute for as many as above.
+/// The same where each has to be hashed first, so that it shows how far it is.
 const HASHED_BATCH: usize = 32;
 
 #[derive(Debug, Args)]
