@@ -1,6 +1,6 @@
 //! What the owner of an account is told of it by mail.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::Client;
 use crate::app::App;
@@ -32,7 +32,7 @@ pub(crate) fn with_deed(
     letter
         .with("ip", client.ip.map(|ip| ip.to_string()))
         .with("user_agent", client.user_agent.as_deref())
-        .with("at", now.format("%Y-%m-%d %H:%M UTC").to_string())
+        .with("at", now.to_rfc3339_opts(SecondsFormat::Secs, true))
         .with("end_session_link", link)
 }
 
