@@ -51,7 +51,7 @@ pub fn start(app: &Arc<App>) {
         sessions::note_uses(&app).await
     });
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
-        app.audit.seal(&app.db).await
+        app.audit.seal(&app.db).await.map(drop)
     });
     let sending = app.clone();
     tokio::spawn(async move {
