@@ -62,6 +62,10 @@ pub enum Error {
     UsernameTaken,
     #[error("That e-mail address is taken.")]
     EmailTaken,
+    #[error("There is a role of that name already.")]
+    RoleTaken,
+    #[error("The service itself asks for this role; it can't be deleted. Take it of users instead.")]
+    RoleProtected,
     #[error("This is the last enabled admin; give another user the role `admin` first.")]
     LastAdmin,
 
@@ -133,6 +137,8 @@ impl Error {
             Error::UnsupportedMediaType => "unsupported_media_type",
             Error::UsernameTaken => "username_taken",
             Error::EmailTaken => "email_taken",
+            Error::RoleTaken => "role_taken",
+            Error::RoleProtected => "role_protected",
             Error::LastAdmin => "last_admin",
             Error::Validation(_) => "validation_failed",
             Error::RateLimited(_) => "rate_limited",

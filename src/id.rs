@@ -28,6 +28,9 @@ macro_rules! id {
             /// All zeros: no one's.
             pub const NIL: Self = Self(Uuid::nil());
 
+            /// All ones: no one's either, and after all others.
+            pub const MAX: Self = Self(Uuid::max());
+
             /// A fresh id, in order of `now`.
             pub fn new(now: DateTime<Utc>) -> Self {
                 Self(uuid_at(now))

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::export::{self, ExportArguments};
 use super::import::{self, ImportArguments};
-use crate::accounts::{self, EmailAddress, Password, Registration, Username};
+use crate::accounts::{self, EmailAddress, Password, Registration, Standing, Username};
 use crate::app::App;
 use crate::audit::Actor;
 use crate::clock::Clock;
@@ -59,7 +59,8 @@ async fn create(config: Config, arguments: CreateArguments) -> anyhow::Result<()
     let password =
         Password::parse(&app, &password).await?.map_err(|broken| refused("the password", broken))?;
     let registration = Registration { username, email, password, display_name: None };
-    let created = accounts::create(&app, &registration, &arguments.roles, &Actor::service()).await;
+    let standing = Standing { email_verified: false, roles: arguments.roles };
+    let created = accounts::create(&app, &registration, &standing, &Actor::service()).await;
     app.db.close().await;
     match created {
         Ok(user) => println!("Created user {}.", user.id),

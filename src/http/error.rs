@@ -43,7 +43,11 @@ fn status(error: &Error) -> StatusCode {
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::UsernameTaken | Error::EmailTaken | Error::LastAdmin => StatusCode::CONFLICT,
+        Error::UsernameTaken
+        | Error::EmailTaken
+        | Error::RoleTaken
+        | Error::RoleProtected
+        | Error::LastAdmin => StatusCode::CONFLICT,
         Error::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

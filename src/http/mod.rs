@@ -118,8 +118,14 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/api/v1/me/sessions").get(sessions::list),
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
         at("/api/v1/revocations").get(revocations::follow),
-        at("/api/v1/admin/users").get(admin::users::list),
-        at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
+        at("/api/v1/admin/users").get(admin::users::list).post(admin::users::create),
+        at("/api/v1/admin/users/{id}")
+            .get(admin::users::one)
+            .patch(admin::users::update)
+            .delete(admin::users::delete),
+        at("/api/v1/admin/users/{id}/sessions").get(admin::sessions::list).delete(admin::sessions::end),
+        at("/api/v1/admin/roles").get(admin::roles::list).post(admin::roles::create),
+        at("/api/v1/admin/roles/{name}").delete(admin::roles::delete),
         at("/api/v1/admin/audit").get(admin::audit::list),
         at("/api/v1/admin/audit/verify").get(admin::audit::verify),
         at("/openapi.json").get(docs::openapi),

@@ -8,7 +8,7 @@ use super::body::{Body, Fields, any_text};
 use super::limited::{Confirm, Counted, Limited, Mail};
 use crate::accounts::{self, EmailAddress, Password};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Broken, Result};
 use crate::sessions::Client;
 
 pub(super) async fn change(
@@ -58,6 +58,19 @@ pub(super) async fn reset_by(app: &App, client: &Client, mut fields: Fields) -> 
     let new = new_password(app, &mut fields, "new_password").await?;
     let (token, new) = fields.finish(token.zip(new))?;
     accounts::reset_password(app, &token, &new, client).await
+}
+
+/// A field that may be absent, and else is to be someone's password.
+pub(super) async fn changed_password(
+    app: &App,
+    fields: &mut Fields,
+    field: &'static str,
+) -> Result<Option<Password>> {
+    match fields.change(field, any_text) {
+        None => Ok(None),
+        Some(None) => Ok(fields.broke(field, Broken::new("required", "No account is without a password."))),
+        Some(Some(text)) => Ok(fields.checked(field, Password::parse(app, &text).await?)),
+    }
 }
 
 /// A field that is to be someone's password.

@@ -50,8 +50,9 @@ impl From<TokenResponse> for TokenBody {
     }
 }
 
+/// A session, as the contract has it.
 #[derive(Serialize)]
-struct SessionBody {
+pub(super) struct SessionBody {
     id: SessionId,
     current: bool,
     created_at: DateTime<Utc>,
@@ -59,6 +60,21 @@ struct SessionBody {
     expires_at: DateTime<Utc>,
     ip: Option<String>,
     user_agent: Option<String>,
+}
+
+impl SessionBody {
+    /// `current` is the session that asks.
+    pub fn of(session: Session, current: SessionId) -> SessionBody {
+        SessionBody {
+            id: session.id,
+            current: session.id == current,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+            ip: session.ip,
+            user_agent: session.user_agent,
+        }
+    }
 }
 
 pub(super) async fn login(
@@ -145,15 +161,7 @@ pub(super) async fn logout(
 pub(super) async fn list(app: Data<App>, user: CurrentUser, params: Params) -> Result<impl Responder> {
     let page = params.page()?;
     let rows = store::sessions::page(&app.db, user.id, app.clock.now(), page.before, page.rows()).await?;
-    let item = |session: Session| SessionBody {
-        id: session.id,
-        current: session.id == user.session(),
-        created_at: session.created_at,
-        last_used_at: session.last_used_at,
-        expires_at: session.expires_at,
-        ip: session.ip,
-        user_agent: session.user_agent,
-    };
+    let item = |session| SessionBody::of(session, user.session());
     let list: List<SessionBody> = page.list(rows, |session| *session.id.as_bytes(), item);
     Ok(Json(list))
 }

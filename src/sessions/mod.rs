@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
-pub use end::{LogoutScope, end, logout};
+pub use end::{LogoutScope, end, end_every, logout};
 pub use end_by_link::end_by_link;
 pub use introspect::{introspect, revoke};
 pub(crate) use letters::{letter, with_deed};

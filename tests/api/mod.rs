@@ -4,8 +4,7 @@
 pub mod support;
 
 mod accounts;
-mod admin_changes;
-mod admin_users;
+mod admin;
 mod audit;
 mod bodies;
 mod breaches;

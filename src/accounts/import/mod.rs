@@ -183,7 +183,7 @@ impl<'a> Import<'a> {
             audit.note(&mut tx, actor.did(Event::UserCreated, user.id), now).await?;
             for role in &candidate.roles {
                 if !self.known_roles.contains(role) && new_roles.insert(role.clone()) {
-                    roles::insert(&mut tx, role, "Came with an import.").await?;
+                    roles::insert(&mut tx, role, Some("Came with an import.")).await?;
                 }
                 roles::grant(&mut tx, user.id, role).await?;
                 audit

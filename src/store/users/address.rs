@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::is_conflict;
-use crate::error::{Error, Result};
+use super::edit::taken;
+use crate::error::Result;
 use crate::id::UserId;
 use crate::store::db::{Executor, Tx};
 
@@ -30,9 +30,6 @@ pub async fn set_email(
 ) -> Result<bool> {
     let sql = "update users set email = $3, email_key = $4, email_verified = true, updated_at = $5 \
                where id = $1 and password_version = $2";
-    match tx.query(sql).bind(id).bind(version).bind(email).bind(key).bind(now).execute().await {
-        Ok(changed) => Ok(changed == 1),
-        Err(Error::Internal(cause)) if is_conflict(&cause) => Err(Error::EmailTaken),
-        Err(error) => Err(error),
-    }
+    let set = tx.query(sql).bind(id).bind(version).bind(email).bind(key).bind(now).execute().await;
+    Ok(set.map_err(taken)? == 1)
 }

@@ -197,7 +197,7 @@ impl Server {
 
     /// A user with a role, logged in.
     pub async fn user_with(&self, username: &str, role: &str) -> Tokens {
-        use portcullis::accounts::{self, Password, Registration, Username};
+        use portcullis::accounts::{self, Password, Registration, Standing, Username};
         use portcullis::audit::Actor;
         let registration = Registration {
             username: Some(Username::parse(username).unwrap()),
@@ -205,7 +205,8 @@ impl Server {
             password: Password::parse(&self.app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&self.app, &registration, &[role.to_owned()], &Actor::service()).await.unwrap();
+        let standing = Standing { roles: vec![role.to_owned()], ..Standing::default() };
+        accounts::create(&self.app, &registration, &standing, &Actor::service()).await.unwrap();
         self.login(username).await
     }
 
