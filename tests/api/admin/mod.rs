@@ -5,6 +5,7 @@ mod last_admin;
 mod made;
 mod names;
 mod roles;
+mod search;
 mod sessions;
 mod users;
 
