@@ -144,6 +144,9 @@ fn all_wrong_settings_are_reported_together() {
         ("SMTP_URL", "mail.example.com:25"),
         ("MAIL_FROM", "Portcullis"),
         ("MAIL_TEMPLATES", "no/such/folder"),
+        ("ADMIN_USERNAME", "a b"),
+        ("ADMIN_EMAIL", "root"),
+        ("ADMIN_PASSWORD", "short"),
         ("RATE_LIMIT", "sometimes"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CORS_ORIGINS", "*"),
@@ -203,15 +206,24 @@ fn a_missing_secret_is_reported_beside_wrong_settings() {
 fn no_secret_is_quoted() {
     let url = format!("mysql://root:{HIDDEN}@db/x");
     let mail = format!("smtp://root:{HIDDEN}@mail?tls=perhaps");
-    let wrong =
-        [("SECRET_KEY", HIDDEN), ("JWT_SECRET", HIDDEN), ("DATABASE_URL", &*url), ("SMTP_URL", &*mail)];
-    let mut said = problems(&[], &wrong);
-    assert_eq!(names(&said), ["DATABASE_URL", "SECRET_KEY", "JWT_SECRET", "SMTP_URL"]);
+    let mut said = problems(
+        &[],
+        &[
+            ("SECRET_KEY", HIDDEN),
+            ("JWT_SECRET", HIDDEN),
+            ("DATABASE_URL", &url),
+            ("SMTP_URL", &mail),
+            ("ADMIN_EMAIL", "a@example.com"),
+            ("ADMIN_PASSWORD", HIDDEN),
+        ],
+    );
+    assert_eq!(names(&said), ["DATABASE_URL", "SECRET_KEY", "JWT_SECRET", "SMTP_URL", "ADMIN_PASSWORD"]);
     for flag in [
         &format!("--secret-key={HIDDEN}"),
         &format!("--jwt-secret={HIDDEN}"),
         &format!("--database-url={url}"),
         &format!("--smtp-url={mail}"),
+        &format!("--admin-password={HIDDEN}"),
     ] {
         said.extend(problems(&[flag], &[]));
     }
@@ -229,6 +241,8 @@ fn no_secret_is_quoted() {
         ("DATABASE_URL", &*database),
         ("SMTP_URL", &*mail),
         ("MAIL_FROM", "no-reply@example.com"),
+        ("ADMIN_USERNAME", "root"),
+        ("ADMIN_PASSWORD", &*secret),
     ];
     let shown = format!("{:?}", config(&[], &sound).unwrap());
     assert!(!shown.contains(HIDDEN), "{shown}");

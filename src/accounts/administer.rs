@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::register::{grant, needs_address};
+use super::register::{grant, needs_address, unknown_role};
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
 use crate::audit::{Actor, Event};
@@ -27,8 +27,35 @@ pub struct AdminChanges {
     pub display_name: Option<Option<DisplayName>>,
     pub disabled: Option<bool>,
     pub password: Option<Password>,
-    /// All that the user has from now on.
-    pub roles: Option<Vec<String>>,
+    pub roles: Option<RoleChanges>,
+}
+
+/// Which roles a user has from now on. Each must exist.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RoleChanges {
+    /// These, and no others.
+    Only(Vec<String>),
+    /// These, and those of before.
+    Also(Vec<String>),
+    /// Those of before but these.
+    Without(Vec<String>),
+}
+
+impl RoleChanges {
+    fn names(&self) -> &[String] {
+        let (RoleChanges::Only(names) | RoleChanges::Also(names) | RoleChanges::Without(names)) = self;
+        names
+    }
+
+    /// Whether who has this role may not have it any more.
+    fn may_take(&self, role: &str) -> bool {
+        let named = self.names().iter().any(|name| name == role);
+        match self {
+            RoleChanges::Only(_) => !named,
+            RoleChanges::Also(_) => false,
+            RoleChanges::Without(_) => named,
+        }
+    }
 }
 
 /// What becomes of a user's names.
@@ -99,8 +126,8 @@ pub async fn administer(app: &App, id: UserId, changes: &AdminChanges, actor: &A
 
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let loses_role = changes.roles.as_ref().is_some_and(|roles| !roles.iter().any(|role| role == ADMIN));
-    let loses_admin = changes.disabled == Some(true) || loses_role;
+    let loses_admin =
+        changes.disabled == Some(true) || changes.roles.as_ref().is_some_and(|roles| roles.may_take(ADMIN));
     if loses_admin && roles::is_last_admin(&mut tx, id).await? {
         return Err(Error::LastAdmin);
     }
@@ -158,18 +185,26 @@ async fn set_roles(
     app: &App,
     tx: &mut Tx,
     before: &User,
-    roles: &[String],
+    roles: &RoleChanges,
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let (old, new) = (BTreeSet::from_iter(before.roles.names()), BTreeSet::from_iter(roles));
-    for role in old.difference(&new) {
+    for role in before.roles.names().iter().filter(|role| roles.may_take(role)) {
         roles::delete(tx, before.id, role).await?;
         let revoked = actor.did(Event::RoleRevoked, before.id).with("role", role.as_str());
         app.audit.note(&mut *tx, revoked, now).await?;
     }
-    for role in new.difference(&old) {
-        grant(app, tx, before.id, role, actor, now).await?;
+    for role in BTreeSet::from_iter(roles.names()).into_iter().filter(|role| !before.roles.contains(role)) {
+        match roles {
+            RoleChanges::Only(_) | RoleChanges::Also(_) => {
+                grant(app, tx, before.id, role, actor, now).await?
+            }
+            // Who mistypes a role that is to be taken away must not believe that it is gone.
+            RoleChanges::Without(_) if !roles::hold(tx, role).await? => {
+                return Err(unknown_role(tx, role).await?);
+            }
+            RoleChanges::Without(_) => {}
+        }
     }
     Ok(())
 }

@@ -168,9 +168,14 @@ pub(super) async fn grant(
     now: DateTime<Utc>,
 ) -> Result<()> {
     if !store::roles::grant(tx, user, role).await? {
-        let known = store::roles::names(tx).await?.join(", ");
-        let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
-        return Err(Error::field("roles", rule));
+        return Err(unknown_role(tx, role).await?);
     }
     app.audit.note(tx, actor.did(Event::RoleGranted, user).with("role", role), now).await
+}
+
+/// Which roles there are, for who names another.
+pub(super) async fn unknown_role(tx: &mut Tx, role: &str) -> Result<Error> {
+    let known = store::roles::names(tx).await?.join(", ");
+    let rule = Broken::new("invalid", format!("There is no role {role:?}; the roles are: {known}."));
+    Ok(Error::field("roles", rule))
 }

@@ -3,6 +3,7 @@
 //! A field of [`Config`] is a setting. Its doc comment is its documentation (`--help` shows it), its name in capitals
 //! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
 
+mod admin;
 mod database_url;
 mod load;
 mod mail;
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use admin::AdminPassword;
+use admin::{admin_name, admin_password};
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
@@ -141,6 +144,18 @@ pub struct Config {
     #[arg(skip = PathBuf::from("data/mail"))]
     pub mail_folder: PathBuf,
 
+    /// Username of the first admin, who is made at start where no user has the role admin; with ADMIN_PASSWORD.
+    #[arg(long, global = true, value_name = "NAME", value_parser = admin_name)]
+    pub admin_username: Option<String>,
+
+    /// E-mail address of the first admin, beside the username or in its place. It counts as verified.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = admin_name)]
+    pub admin_email: Option<String>,
+
+    /// Password of the first admin. It is not looked at once there is an admin; the password rules hold.
+    #[arg(long, global = true, value_name = "PASSWORD", value_parser = admin_password)]
+    pub admin_password: Option<AdminPassword>,
+
     /// Whether guessing at passwords and flooding are limited; false is for load tests only.
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
     pub rate_limit: bool,
@@ -193,6 +208,17 @@ impl Config {
                  Portcullis <no-reply@example.com>"
                     .to_owned(),
             ));
+        }
+        let names = [("ADMIN_USERNAME", &self.admin_username), ("ADMIN_EMAIL", &self.admin_email)];
+        match (names.into_iter().find(|(_, name)| name.is_some()), &self.admin_password) {
+            (Some((name, _)), None) => {
+                found.push(("admin_password", format!("{name} needs it: the password of the first admin")));
+            }
+            (None, Some(_)) => {
+                let what = "ADMIN_PASSWORD needs it, or ADMIN_EMAIL: who the first admin is";
+                found.push(("admin_username", what.to_owned()));
+            }
+            _ => {}
         }
         found
     }

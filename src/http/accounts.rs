@@ -19,7 +19,7 @@ use crate::sessions::Client;
 use crate::store::users::User;
 
 /// A user, as the contract has it.
-pub(super) struct UserBody<U>(pub U);
+pub(crate) struct UserBody<U>(pub U);
 
 impl<U: Borrow<User>> Serialize for UserBody<U> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

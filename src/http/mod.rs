@@ -75,6 +75,7 @@ use crate::app::App;
 use crate::background;
 use crate::error::Error;
 
+pub(crate) use accounts::UserBody;
 pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;

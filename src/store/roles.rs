@@ -102,16 +102,15 @@ pub async fn is_last_admin(tx: &mut Tx, user: UserId) -> Result<bool> {
     Ok(last)
 }
 
-/// Whether anyone is an admin, disabled or not. Takes turns as [`is_last_admin`] does.
-pub async fn is_any_admin(tx: &mut Tx) -> Result<bool> {
-    take_turn(tx).await?;
+/// Whether anyone is an admin, disabled or not.
+pub async fn is_any_admin(db: impl Executor<'_>) -> Result<bool> {
     let sql = "select exists (select 1 from user_roles where role = $1)";
-    let (any,): (bool,) = tx.query(sql).bind(ADMIN).fetch_one().await?;
+    let (any,): (bool,) = db.query(sql).bind(ADMIN).fetch_one().await?;
     Ok(any)
 }
 
-/// Holds the row of the admins' role, and changes nothing.
-async fn take_turn(tx: &mut Tx) -> Result<()> {
+/// Waits until no other transaction is about to change who the admins are: holds the row of their role, and changes nothing.
+pub async fn take_turn(tx: &mut Tx) -> Result<()> {
     tx.query("update roles set name = name where name = $1").bind(ADMIN).execute().await?;
     Ok(())
 }

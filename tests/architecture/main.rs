@@ -40,6 +40,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "config"]),
     ("rpassword", &["cli"]),
     ("indicatif", &["cli"]),
+    ("unicode_width", &["cli"]),
     ("csv", &["accounts/import"]),
     ("dotenvy", &["config"]),
     // The settings check that a filter is one.
@@ -59,12 +60,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "accounts",
             "audit: Actor",
             "tokens: KeyInfo KeyState",
-            "store: Db",
+            "store: Db users",
             "app",
             "telemetry",
             "config",
             "error",
             "clock",
+            "id",
         ],
     ),
     (

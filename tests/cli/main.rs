@@ -5,6 +5,7 @@
 
 mod audit;
 mod commands;
+mod first_admin;
 mod import;
 mod keys;
 mod logs;
@@ -15,4 +16,5 @@ mod post;
 mod program;
 mod serving;
 mod stopping;
+mod user_commands;
 mod users;

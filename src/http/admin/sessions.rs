@@ -9,7 +9,7 @@ use crate::http::Admin;
 use crate::http::params::Params;
 use crate::http::sessions::SessionBody;
 use crate::sessions::{self, Client};
-use crate::store::{sessions as rows, users};
+use crate::store;
 
 pub(in crate::http) async fn list(
     app: Data<App>,
@@ -19,8 +19,8 @@ pub(in crate::http) async fn list(
 ) -> Result<impl Responder> {
     let page = params.page()?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    users::by_id(&app.db, id).await?.ok_or(Error::NotFound)?;
-    let rows = rows::page(&app.db, id, app.clock.now(), page.before, page.rows()).await?;
+    store::users::by_id(&app.db, id).await?.ok_or(Error::NotFound)?;
+    let rows = store::sessions::page(&app.db, id, app.clock.now(), page.before, page.rows()).await?;
     let item = |session| SessionBody::of(session, admin.session());
     Ok(Json(page.list(rows, |session| *session.id.as_bytes(), item)))
 }

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpResponse, Responder};
 
 use crate::accounts::{
-    self, AdminChanges, DisplayName, EmailAddress, ROLE_NAME, Standing, Username, role_name,
+    self, AdminChanges, DisplayName, EmailAddress, ROLE_NAME, RoleChanges, Standing, Username, role_name,
 };
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
@@ -68,7 +68,7 @@ pub(in crate::http) async fn update(
         display_name: fields.change("display_name", DisplayName::parse),
         disabled: fields.flag("disabled"),
         password: changed_password(&app, &mut fields, "password").await?,
-        roles: fields.list("roles", role),
+        roles: fields.list("roles", role).map(RoleChanges::Only),
     };
     let changes = fields.finish(Some(changes))?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
