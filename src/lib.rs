@@ -10,7 +10,7 @@
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
 //! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
-//! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete |
+//! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete; what an admin does of it; roles |
 //! | [`sessions`] | being logged in: login, refresh, end |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |

@@ -35,8 +35,14 @@ class Identity:
         case.headers = case.headers or {}
         case.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         if case.path_parameters and case.path_parameters.get("id") == EXAMPLE_ID:
-            is_session = context.operation.path == "/api/v1/me/sessions/{id}"
-            case.path_parameters["id"] = parts(tokens["access_token"])[1]["sid"] if is_session else tokens["user"]["id"]
+            case.path_parameters["id"] = self.own_id(tokens, context.operation.path)
+
+    @staticmethod
+    def own_id(tokens, path):
+        if path == "/api/v1/me/sessions/{id}":
+            return parts(tokens["access_token"])[1]["sid"]
+        # Not the admin's: whose password changes, or who is disabled, is out.
+        return fresh_user()["user"]["id"] if path.startswith("/api/v1/admin/") else tokens["user"]["id"]
 
 
 @schemathesis.hook

@@ -118,7 +118,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
     pub breach_check_url: Option<String>,
 
-    /// Who may register: open (everyone) or closed (no one; accounts are made on the command line).
+    /// Who may register: open (everyone) or closed (no one; accounts are made by an admin, or on the command line).
     #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
     pub registration: Registration,
 

@@ -1,6 +1,7 @@
 //! `/api/v1/admin`: users, their sessions, roles.
 
 mod changes;
+mod first;
 mod last_admin;
 mod made;
 mod names;

@@ -56,6 +56,9 @@ async fn an_admin_ends_all_of_them_at_once() {
     server.get("/api/v1/me").bearer(&bob.access).expect(200).await;
     let ended = history(&server, &admin, &id).await.into_iter().filter(|(name, _)| name == "session_ended");
     assert_eq!(Vec::from_iter(ended), [("session_ended".to_owned(), json!({ "sessions": 2 }))]);
+    let told = server.get("/api/v1/revocations?since=0").bearer(&admin.access).expect(200).await.json();
+    let reasons: Vec<_> = told["items"].as_array().unwrap().iter().map(|item| &item["reason"]).collect();
+    assert_eq!(reasons, ["session_ended", "session_ended"]);
     server.login("ada").await;
 }
 
