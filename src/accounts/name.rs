@@ -108,6 +108,11 @@ impl RoleDescription {
         one_line(text, 200).map(RoleDescription)
     }
 
+    /// Whether it says nothing, and so is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

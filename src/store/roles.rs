@@ -14,21 +14,22 @@ pub const INTROSPECT: &str = "introspect";
 #[derive(Debug, sqlx::FromRow)]
 pub struct Role {
     pub name: String,
+    /// Kept as an empty text where there is none.
     pub description: Option<String>,
 }
 
 /// Makes a role, unless there is one of that name: then `false`.
 pub async fn insert(tx: &mut Tx, name: &str, description: Option<&str>) -> Result<bool> {
     let sql = "insert into roles (name, description) values ($1, $2) on conflict do nothing";
-    Ok(tx.query(sql).bind(name).bind(description).execute().await? == 1)
+    Ok(tx.query(sql).bind(name).bind(description.unwrap_or_default()).execute().await? == 1)
 }
 
 /// Roles by name, in the order of its bytes, from the one after `after` on.
 pub async fn page(db: impl Executor<'_>, after: Option<&str>, limit: u32) -> Result<Vec<Role>> {
     let page = db.query_either(
-        "select name, description from roles where cast($1 as text) is null or name collate \"C\" > $1 \
+        "select name, nullif(description, '') as description from roles where cast($1 as text) is null or name collate \"C\" > $1 \
          order by name collate \"C\" limit $2",
-        "select name, description from roles where $1 is null or name > $1 order by name limit $2",
+        "select name, nullif(description, '') as description from roles where $1 is null or name > $1 order by name limit $2",
     );
     page.bind(after).bind(i64::from(limit)).fetch_all().await
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::table::{Table, moment, shown};
 use super::{Named, Output};
@@ -40,6 +40,12 @@ pub(in crate::cli) struct ListArguments {
     output: Output,
 }
 
+#[derive(Serialize)]
+struct List<'a> {
+    items: Vec<UserBody<&'a User>>,
+    next_cursor: Option<UserId>,
+}
+
 fn role(text: &str) -> Result<String, String> {
     role_name(text).ok_or_else(|| format!("use {ROLE_NAME}"))
 }
@@ -55,8 +61,8 @@ pub(super) async fn run(app: &App, arguments: ListArguments) -> anyhow::Result<(
 
     let mut out = io::stdout().lock();
     if output.json {
-        let items: Vec<_> = users.iter().map(UserBody).collect();
-        writeln!(out, "{}", json!({ "items": items, "next_cursor": next }))?;
+        let list = List { items: users.iter().map(UserBody).collect(), next_cursor: next };
+        writeln!(out, "{}", serde_json::to_string(&list)?)?;
         return Ok(());
     }
     if users.is_empty() {

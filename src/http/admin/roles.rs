@@ -36,7 +36,7 @@ pub(in crate::http) async fn create(
     let mut fields = body.read().await?;
     let rule = || Broken::new("invalid", format!("Use {ROLE_NAME}."));
     let name = fields.required("name", |text| role_name(text).ok_or_else(rule));
-    let description = fields.optional("description", RoleDescription::parse);
+    let description = fields.optional("description", RoleDescription::parse).filter(|text| !text.is_empty());
     let name = fields.finish(name)?;
     accounts::create_role(&app, &name, description.as_ref(), &client.actor(admin.id)).await?;
     let description = description.map(|description| description.as_str().to_owned());

@@ -1,5 +1,2 @@
--- Null: nothing is said of it.
-alter table roles alter column description drop not null;
-
 -- Few are disabled, and who looks for them need not walk past all others.
 create index users_disabled on users (id) where disabled;
