@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
-use crate::sessions;
+use crate::mail::Template;
+use crate::sessions::{self, Client, letter, with_deed};
 use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::roles::{self, ADMIN};
@@ -165,9 +166,30 @@ pub async fn administer(app: &App, id: UserId, changes: &AdminChanges, actor: &A
         effects.push(sessions::end_all(&mut tx, Reason::PasswordChanged, id, None, now).await?);
         app.audit.note(&mut tx, actor.did(Event::PasswordChanged, id), now).await?;
     }
+    tell_owner(app, &mut tx, &before, &names, password.is_some(), now).await?;
     let user = users::by_id(&mut tx, id).await?.ok_or(Error::NotFound)?;
     app.changes.commit(tx, &effects, now).await?;
     Ok(user)
+}
+
+/// Tells the owner, at the address that the account had, of another password or address. By whom is the admins' own affair.
+async fn tell_owner(
+    app: &App,
+    tx: &mut Tx,
+    before: &User,
+    after: &Names<'_>,
+    has_new_password: bool,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(address) = before.email.as_deref() else { return Ok(()) };
+    let told = |template| with_deed(app, letter(template, address, before), &Client::default(), None, now);
+    if after.email.map(EmailAddress::key_of) != Some(EmailAddress::key_of(address)) {
+        app.mail.post(&mut *tx, told(Template::EmailChanged).with("new_email", after.email), now).await?;
+    }
+    if has_new_password {
+        app.mail.post(tx, told(Template::PasswordChanged), now).await?;
+    }
+    Ok(())
 }
 
 /// The fields that are another afterwards.

@@ -123,3 +123,23 @@ async fn a_page_shows_nothing_but_what_it_was_made_to() {
         server.post(path).form("token=nonsense&new_password=copper-ferry-almanac-17").expect(400).await;
     }
 }
+
+#[actix_web::test]
+async fn what_an_admin_changes_is_told_without_the_admins_whereabouts() {
+    let server = Server::start().await;
+    register(&server).await;
+    let admin = server.admin("root").await;
+    let list = server.get("/api/v1/admin/users?query=ada").bearer(&admin.access).expect(200).await.json();
+    let path = format!("/api/v1/admin/users/{}", list["items"][0]["id"].as_str().unwrap());
+    let body = json!({ "display_name": "Ada", "email": "ADA@example.com" });
+    server.patch(&path).bearer(&admin.access).json(body).expect(200).await;
+    assert_eq!(server.mails().await.len(), 1, "of the registration");
+    let body = json!({ "email": "ada@new.example", "password": "copper-ferry-almanac-17" });
+    server.patch(&path).bearer(&admin.access).json(body).expect(200).await;
+    let told = server.mails_to("ADA@example.com").await;
+    let subjects: Vec<_> = told.iter().map(|mail| mail.subject.as_str()).collect();
+    assert_eq!(subjects, ["Your e-mail address was changed", "Your password was changed"]);
+    for mail in told {
+        assert!(!mail.text.contains("127.0.0.1") && !mail.text.contains("?token="), "{}", mail.text);
+    }
+}
