@@ -6,14 +6,16 @@ use anyhow::{Context, bail};
 use tokio::sync::watch;
 
 use crate::audit::Audit;
+use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hasher::Hasher;
 use crate::limits::{Addresses, Guessing};
+use crate::mail::Mail;
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
-use crate::tokens::{Changes, Keyring, RefreshTokens};
+use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
 use crate::usage::Usage;
 
 /// What every request shares. The rooms take it by reference.
@@ -22,9 +24,12 @@ pub struct App {
     pub clock: Clock,
     pub db: Db,
     pub audit: Audit,
+    pub mail: Mail,
     pub hasher: Hasher,
+    pub breaches: Breaches,
     pub keyring: Keyring,
     pub refresh_tokens: RefreshTokens,
+    pub end_links: EndLinks,
     pub changes: Changes,
     pub guessing: Guessing,
     pub addresses: Addresses,
@@ -56,9 +61,12 @@ impl App {
         Ok(App {
             keyring,
             audit,
+            mail: Mail::open(&config, &secret, previous)?,
             hasher: Hasher::start(config.bcrypt_cost, config.hashing_niceness)
                 .context("can't start the hashing threads")?,
+            breaches: Breaches::new(config.breach_check_url.as_deref())?,
             refresh_tokens: RefreshTokens::new(&secret, previous),
+            end_links: EndLinks::new(&secret, previous),
             changes: Changes::new(config.session_cache_size),
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),

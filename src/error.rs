@@ -20,6 +20,11 @@ pub enum Error {
     #[error("{0}")]
     InvalidRequest(String),
 
+    #[error(
+        "This link is not good any more: it was used, is too old, or a newer one replaced it. Ask for another."
+    )]
+    InvalidLink,
+
     #[error("The name or the password is wrong.")]
     InvalidCredentials,
     #[error("This needs an access token or an API key: send `authorization: Bearer <token>`.")]
@@ -39,6 +44,10 @@ pub enum Error {
     SessionRequired,
     #[error("This account is disabled.")]
     AccountDisabled,
+    #[error(
+        "The e-mail address of this account is not verified yet; use the link that was mailed to it, or ask for another."
+    )]
+    EmailNotVerified,
     #[error("Registration is closed here; ask an administrator for an account.")]
     RegistrationClosed,
 
@@ -55,6 +64,10 @@ pub enum Error {
     UsernameTaken,
     #[error("That e-mail address is taken.")]
     EmailTaken,
+    #[error("There is a role of that name already.")]
+    RoleTaken,
+    #[error("The service itself asks for this role; it can't be deleted. Take it of users instead.")]
+    RoleProtected,
     #[error("This is the last enabled admin; give another user the role `admin` first.")]
     LastAdmin,
 
@@ -112,6 +125,7 @@ impl Error {
             Error::MalformedBody(_) => "malformed_body",
             Error::InvalidCursor => "invalid_cursor",
             Error::InvalidRequest(_) => "invalid_request",
+            Error::InvalidLink => "invalid_link",
             Error::InvalidCredentials => "invalid_credentials",
             Error::MissingToken => "missing_token",
             Error::InvalidToken => "invalid_token",
@@ -121,6 +135,7 @@ impl Error {
             Error::Forbidden(_) => "forbidden",
             Error::SessionRequired => "session_required",
             Error::AccountDisabled => "account_disabled",
+            Error::EmailNotVerified => "email_not_verified",
             Error::RegistrationClosed => "registration_closed",
             Error::NotFound => "not_found",
             Error::MethodNotAllowed => "method_not_allowed",
@@ -128,6 +143,8 @@ impl Error {
             Error::UnsupportedMediaType => "unsupported_media_type",
             Error::UsernameTaken => "username_taken",
             Error::EmailTaken => "email_taken",
+            Error::RoleTaken => "role_taken",
+            Error::RoleProtected => "role_protected",
             Error::LastAdmin => "last_admin",
             Error::Validation(_) => "validation_failed",
             Error::RateLimited(_) => "rate_limited",

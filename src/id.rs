@@ -28,6 +28,9 @@ macro_rules! id {
             /// All zeros: no one's.
             pub const NIL: Self = Self(Uuid::nil());
 
+            /// All ones: no one's either, and after all others.
+            pub const MAX: Self = Self(Uuid::max());
+
             /// A fresh id, in order of `now`.
             pub fn new(now: DateTime<Utc>) -> Self {
                 Self(uuid_at(now))
@@ -74,8 +77,16 @@ id!(
     ApiKeyId
 );
 id!(
+    /// A request for a mailed link.
+    LinkRequestId
+);
+id!(
     /// Something that happened, in the audit log.
     EventId
+);
+id!(
+    /// A mail on its way out.
+    MailId
 );
 
 /// A fresh token id (`jti`, RFC 7519 section 4.1.7).

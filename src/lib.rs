@@ -9,21 +9,23 @@
 //! | --- | --- |
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
-//! | [`background`] | what is done beside the requests: following changes, noting uses, sealing the audit log, pruning |
-//! | [`accounts`] | who someone is: register, profile, password, delete |
+//! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
+//! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete; what an admin does of it; roles |
 //! | [`sessions`] | being logged in: login, refresh, end; from a token or a key to its user |
 //! | [`api_keys`] | what programs show in place of an access token |
 //! | [`limits`] | who guesses waits, and who floods is told to come back later |
 //! | [`usage`] | who asked how often for which service, and how often they may |
 //! | [`tokens`] | access tokens, their keys, what is known of them and what changes for them; the only room that knows JWT |
+//! | [`mail`] | mails, which leave through an outbox written in the transaction that they tell of |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
+//! | [`breaches`] | whether a password has leaked, asked of a range service |
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
 //! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → api_keys → tokens, limits, usage → audit → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → error, clock, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -32,6 +34,7 @@ pub mod api_keys;
 pub mod app;
 pub mod audit;
 pub mod background;
+pub mod breaches;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -40,6 +43,7 @@ pub mod hasher;
 pub mod http;
 pub mod id;
 pub mod limits;
+pub mod mail;
 pub mod private;
 pub mod secret;
 pub mod sessions;

@@ -51,6 +51,21 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
+/// Writes a file that only its owner may read: whoever finds it finds all of it. One of that name is replaced.
+pub fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    make_private_folder(folder)?;
+    let draft = file.with_extension(secret::base64url(&secret::random::<12>()));
+    let mut written = private_file().create_new(true).open(&draft)?;
+    let renamed =
+        written.write_all(bytes).and_then(|()| written.sync_all()).and_then(|()| fs::rename(&draft, file));
+    if renamed.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    renamed?;
+    File::open(folder)?.sync_all()
+}
+
 /// An empty file that only its owner may read, where there is none. One that is there already stays as it is. SQLite
 /// gives the files beside its database the mode of the database.
 pub fn make_private_file(file: &Path) -> io::Result<()> {

@@ -27,6 +27,8 @@ pub enum Purpose {
     KeyId,
     /// What wrong passwords are counted under.
     Guessing,
+    /// MACs of links that end a session.
+    EndLink,
     /// Encryption of the audit log's own key at rest.
     AuditKey,
     /// MACs of the audit log's rows before they are sealed.
@@ -35,6 +37,8 @@ pub enum Purpose {
     AuditChain,
     /// MACs of where that chain begins and ends.
     AuditHead,
+    /// Encryption of mails on their way out.
+    Mail,
 }
 
 impl Purpose {
@@ -45,10 +49,12 @@ impl Purpose {
             Purpose::Fingerprint => b"portcullis/v1/fingerprint",
             Purpose::KeyId => b"portcullis/v1/key-id",
             Purpose::Guessing => b"portcullis/v1/guessing",
+            Purpose::EndLink => b"portcullis/v1/end-link",
             Purpose::AuditKey => b"portcullis/v1/audit-key",
             Purpose::AuditRow => b"portcullis/v1/audit-row",
             Purpose::AuditChain => b"portcullis/v1/audit-chain",
             Purpose::AuditHead => b"portcullis/v1/audit-head",
+            Purpose::Mail => b"portcullis/v1/mail",
         }
     }
 }

@@ -138,10 +138,19 @@ fn all_wrong_settings_are_reported_together() {
         ("HASHING_NICENESS", "20"),
         ("PASSWORD_MIN_LENGTH", "129"),
         ("PASSWORD_CHECK_COMMON", "perhaps"),
+        ("BREACH_CHECK_URL", "api.pwnedpasswords.com"),
         ("REGISTRATION", "ajar"),
+        ("REQUIRE_VERIFIED_EMAIL", "maybe"),
+        ("SMTP_URL", "mail.example.com:25"),
+        ("MAIL_FROM", "Portcullis"),
+        ("MAIL_TEMPLATES", "no/such/folder"),
+        ("ADMIN_USERNAME", "a b"),
+        ("ADMIN_EMAIL", "root"),
+        ("ADMIN_PASSWORD", "short"),
         ("RATE_LIMIT", "sometimes"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CORS_ORIGINS", "*"),
+        ("COMPAT_ROUTES", "all"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,=,="),
     ];
@@ -173,6 +182,18 @@ fn hs256_needs_its_secret() {
 }
 
 #[test]
+fn a_mail_server_needs_a_sender() {
+    let server = ("SMTP_URL", "smtp://mail.example.com");
+    let from = |pairs: &[(&str, &str)]| config(&[], pairs).unwrap().mail_from().0.to_string();
+    assert_eq!(from(&[server, ("MAIL_FROM", "Ada <ada@example.com>")]), "Ada <ada@example.com>");
+    assert_eq!(names(&problems(&[], &[server])), ["MAIL_FROM"]);
+    // Once, where it is there and wrong.
+    assert_eq!(names(&problems(&[], &[server, ("MAIL_FROM", "Ada")])), ["MAIL_FROM"]);
+    let public = ("PUBLIC_URL", "https://auth.example.com:8443");
+    assert_eq!(from(&[public]), "Portcullis <no-reply@auth.example.com>");
+}
+
+#[test]
 fn a_missing_secret_is_reported_beside_wrong_settings() {
     let found = problems(&[], &[("PORT", "x"), ("JWT_ALGORITHM", "HS256")]);
     assert_eq!(BTreeSet::from_iter(names(&found)), BTreeSet::from(["JWT_SECRET", "PORT"]));
@@ -184,12 +205,25 @@ fn a_missing_secret_is_reported_beside_wrong_settings() {
 #[test]
 fn no_secret_is_quoted() {
     let url = format!("mysql://root:{HIDDEN}@db/x");
-    let mut said = problems(&[], &[("SECRET_KEY", HIDDEN), ("JWT_SECRET", HIDDEN), ("DATABASE_URL", &url)]);
-    assert_eq!(names(&said), ["DATABASE_URL", "SECRET_KEY", "JWT_SECRET"]);
+    let mail = format!("smtp://root:{HIDDEN}@mail?tls=perhaps");
+    let mut said = problems(
+        &[],
+        &[
+            ("SECRET_KEY", HIDDEN),
+            ("JWT_SECRET", HIDDEN),
+            ("DATABASE_URL", &url),
+            ("SMTP_URL", &mail),
+            ("ADMIN_EMAIL", "a@example.com"),
+            ("ADMIN_PASSWORD", HIDDEN),
+        ],
+    );
+    assert_eq!(names(&said), ["DATABASE_URL", "SECRET_KEY", "JWT_SECRET", "SMTP_URL", "ADMIN_PASSWORD"]);
     for flag in [
         &format!("--secret-key={HIDDEN}"),
         &format!("--jwt-secret={HIDDEN}"),
         &format!("--database-url={url}"),
+        &format!("--smtp-url={mail}"),
+        &format!("--admin-password={HIDDEN}"),
     ] {
         said.extend(problems(&[flag], &[]));
     }
@@ -200,7 +234,16 @@ fn no_secret_is_quoted() {
 
     let secret = HIDDEN.repeat(8);
     let database = format!("postgres://root:{HIDDEN}@db/x");
-    let sound = [("SECRET_KEY", &*secret), ("JWT_SECRET", &*secret), ("DATABASE_URL", &*database)];
+    let mail = format!("smtps://root:{HIDDEN}@mail");
+    let sound = [
+        ("SECRET_KEY", &*secret),
+        ("JWT_SECRET", &*secret),
+        ("DATABASE_URL", &*database),
+        ("SMTP_URL", &*mail),
+        ("MAIL_FROM", "no-reply@example.com"),
+        ("ADMIN_USERNAME", "root"),
+        ("ADMIN_PASSWORD", &*secret),
+    ];
     let shown = format!("{:?}", config(&[], &sound).unwrap());
     assert!(!shown.contains(HIDDEN), "{shown}");
 }

@@ -145,6 +145,11 @@ class Bench:
             raise RuntimeError(f"a login was answered {status}: {answer!r}")
         return json.loads(answer)["access_token"]
 
+    def disable(self, kind: str, user: str) -> None:
+        command = [self.programs / "portcullis", "user", "disable", user]
+        environment = self.env(DATABASE_URL=self.database(kind))
+        subprocess.run(command, check=True, capture_output=True, env=environment, cwd=self.work)
+
     def body_length(self, server: Server, path: str, token: str) -> int:
         return len(self._asked(server, path, token)[1])
 

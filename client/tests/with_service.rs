@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use portcullis::accounts::{self, Password, Registration, Username};
+use portcullis::accounts::{self, Password, Registration, Standing, Username};
 use portcullis::audit::Actor;
 use portcullis::clock::Clock;
 use portcullis::{cli, http};
@@ -48,7 +48,8 @@ impl Pair {
             password: Password::parse(&app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&app, &orders, &["introspect".to_owned()], &Actor::service()).await.unwrap();
+        let standing = Standing { roles: vec!["introspect".to_owned()], ..Standing::default() };
+        accounts::create(&app, &orders, &standing, &Actor::service()).await.unwrap();
         let server = http::serve(app, listener, |_| {}).unwrap();
         let service = server.handle();
         actix_web::rt::spawn(server);

@@ -35,12 +35,14 @@ class Identity:
         case.headers = case.headers or {}
         case.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         if case.path_parameters and case.path_parameters.get("id") == EXAMPLE_ID:
-            case.path_parameters["id"] = self.whose(context.operation.path, tokens)
+            case.path_parameters["id"] = self.own_id(tokens, context.operation.path)
 
-    def whose(self, path, tokens):
+    @staticmethod
+    def own_id(tokens, path):
         if path == "/api/v1/me/sessions/{id}":
             return parts(tokens["access_token"])[1]["sid"]
-        return register(f"st-{next(numbers)}")["id"] if path.endswith("/quota") else tokens["user"]["id"]
+        # Not the admin's: whose password changes, or who is disabled, is out, and so is who has a quota of nothing.
+        return fresh_user()["user"]["id"] if path.startswith("/api/v1/admin/") else tokens["user"]["id"]
 
 
 def admins_id() -> str | None:
@@ -54,7 +56,7 @@ def before_call(context, case, kwargs):
         case.query["wait"] = 1
     # A quota of nothing would end it for the admin, whose id it finds in lists.
     if case.operation.path.endswith("/quota") and case.path_parameters.get("id") == admins_id():
-        case.path_parameters["id"] = register(f"st-{next(numbers)}")["id"]
+        case.path_parameters["id"] = fresh_user()["user"]["id"]
     if isinstance(case.body, dict) and case.body.get("refresh_token") == EXAMPLE_REFRESH_TOKEN:
         case.body["refresh_token"] = fresh_user()["refresh_token"]
 

@@ -1,10 +1,12 @@
-//! Deleting one's account.
+//! Deleting an account.
 
 use super::password::changed_meanwhile;
 use crate::app::App;
-use crate::audit::Event;
+use crate::audit::{Actor, Event};
 use crate::error::{Error, Result};
+use crate::id::UserId;
 use crate::sessions::Client;
+use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::roles;
 use crate::store::users::{self, User};
@@ -17,10 +19,26 @@ pub async fn delete(app: &App, user: &User, password: &str, client: &Client) -> 
     if roles::is_last_admin(&mut tx, user.id).await? {
         return Err(Error::LastAdmin);
     }
-    if !users::delete(&mut tx, user.id, version).await? {
+    if !users::delete(&mut tx, user.id, Some(version)).await? {
         return Err(changed_meanwhile(&mut tx, user.id, "password").await?);
     }
+    deleted(app, tx, user.id, &client.actor(user.id)).await
+}
+
+/// Deletes someone's account and all that belongs to it.
+pub async fn delete_user(app: &App, id: UserId, actor: &Actor) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    if roles::is_last_admin(&mut tx, id).await? {
+        return Err(Error::LastAdmin);
+    }
+    if !users::delete(&mut tx, id, None).await? {
+        return Err(Error::NotFound);
+    }
+    deleted(app, tx, id, actor).await
+}
+
+async fn deleted(app: &App, mut tx: Tx, id: UserId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    app.audit.note(&mut tx, client.actor(user.id).did(Event::UserDeleted, user.id), now).await?;
-    app.changes.commit(tx, &[Effect::on_user(Reason::UserDeleted, user.id)], now).await
+    app.audit.note(&mut tx, actor.did(Event::UserDeleted, id), now).await?;
+    app.changes.commit(tx, &[Effect::on_user(Reason::UserDeleted, id)], now).await
 }

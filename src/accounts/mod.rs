@@ -1,28 +1,39 @@
 //! Accounts: who someone is.
 //!
-//! Registering, changing name, display name and password, deleting; what an admin changes; bringing users along and
-//! taking them along. Each is one unit of work.
+//! Registering, proving the address, changing names, address and password, coming back without it, deleting; what an admin makes,
+//! changes and deletes, roles among it; bringing users along and taking them along. Each is one unit of work.
 //! A change that takes rights away ends sessions and notes the change in that same transaction; and each is an event of the
 //! audit log in it.
 
 mod administer;
 mod delete;
+mod email;
 mod export;
+mod find;
+mod first_admin;
 pub mod import;
+mod links;
 mod name;
 mod password;
 mod profile;
 mod quota;
+mod recovery;
 mod register;
+mod roles;
 
-pub use administer::{AdminChanges, administer};
-pub use delete::delete;
+pub use administer::{AdminChanges, RoleChanges, administer};
+pub use delete::{delete, delete_user};
+pub use email::{request_change as request_email_change, resend_verification, verify as verify_email};
 pub use export::export;
-pub use name::{DisplayName, EmailAddress, ROLE_NAME, Username, role_name};
+pub use find::find;
+pub use first_admin::{first_admin_problems, provide_admin};
+pub use name::{DisplayName, EmailAddress, ROLE_NAME, RoleDescription, Username, role_name};
 pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
 pub use quota::{remove_quota, set_quota};
-pub use register::{Registration, create, ensure_open, register};
+pub use recovery::{answer as answer_link_requests, forgot, resend, reset as reset_password};
+pub use register::{Registration, Standing, create, ensure_open, register};
+pub use roles::{create_role, delete_role};
 
 use std::net::IpAddr;
 

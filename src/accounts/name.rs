@@ -24,6 +24,10 @@ pub struct EmailAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
+/// What a role is for: at most 200 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleDescription(String);
+
 /// What [`role_name`] takes.
 pub const ROLE_NAME: &str = "the name of a role: 1 to 32 of a-z, 0-9, _ and -";
 
@@ -91,18 +95,37 @@ impl EmailAddress {
 
 impl DisplayName {
     pub fn parse(text: &str) -> Result<DisplayName, Broken> {
-        if text.chars().any(char::is_control) {
-            return Err(Broken::new("invalid", "Use no control characters."));
-        }
-        if text.chars().count() > 100 {
-            return Err(Broken::new("too_long", "Use at most 100 characters."));
-        }
-        Ok(DisplayName(text.to_owned()))
+        one_line(text, 100).map(DisplayName)
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+impl RoleDescription {
+    pub fn parse(text: &str) -> Result<RoleDescription, Broken> {
+        one_line(text, 200).map(RoleDescription)
+    }
+
+    /// Whether it says nothing, and so is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn one_line(text: &str, longest: usize) -> Result<String, Broken> {
+    if text.chars().any(char::is_control) {
+        return Err(Broken::new("invalid", "Use no control characters."));
+    }
+    if text.chars().count() > longest {
+        return Err(Broken::new("too_long", format!("Use at most {longest} characters.")));
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]

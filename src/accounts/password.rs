@@ -8,9 +8,11 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::app::App;
 use crate::audit::Event;
+use crate::config::Config;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
 use crate::id::{SessionId, UserId};
+use crate::mail::Template;
 use crate::sessions::{self, Client};
 use crate::store::Tx;
 use crate::store::changes::Reason;
@@ -31,24 +33,44 @@ impl Password {
     /// Checks all rules that don't depend on whose password it is. The outer error is the service's own: estimating
     /// takes its turn among the hashes, since some passwords keep the estimator busy for half a second.
     pub async fn parse(app: &App, text: &str) -> Result<Result<Password, Broken>> {
-        let password = normalised(text);
-        let length = password.chars().count();
-        let least = app.config.password_min_length;
-        if length < least {
-            return Ok(Err(Broken::new("too_short", format!("Use {least} to {MAX_CHARACTERS} characters."))));
-        }
-        if length > MAX_CHARACTERS {
-            return Ok(Err(Broken::new("too_long", format!("Use {least} to {MAX_CHARACTERS} characters."))));
-        }
-        if app.config.password_check_common && length <= ESTIMATED_CHARACTERS {
+        let password = match Password::of_length(&app.config, text) {
+            Ok(password) => password,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        if password.is_estimated(&app.config) {
             let estimated = password.clone();
-            if app.hasher.run(move || is_common(&estimated)).await? {
-                let rule =
-                    "This password is among the first that anyone would try; use a few unrelated words.";
-                return Ok(Err(Broken::new("too_common", rule)));
+            if app.hasher.run(move || is_common(&estimated.0)).await? {
+                return Ok(Err(too_common()));
             }
         }
-        Ok(Ok(Password(password)))
+        if app.breaches.contain(password.expose()).await {
+            let rule = "This password has appeared in a data breach; use another.";
+            return Ok(Err(Broken::new("breached", rule)));
+        }
+        Ok(Ok(password))
+    }
+
+    /// As [`parse`](Self::parse), for a setting, which is read before there are others to take turns with.
+    pub(super) fn parse_setting(config: &Config, text: &str) -> Result<Password, Broken> {
+        let password = Password::of_length(config, text)?;
+        if password.is_estimated(config) && is_common(&password.0) { Err(too_common()) } else { Ok(password) }
+    }
+
+    fn of_length(config: &Config, text: &str) -> Result<Password, Broken> {
+        let password = normalised(text);
+        let (length, least) = (password.chars().count(), config.password_min_length);
+        let allowed = || format!("Use {least} to {MAX_CHARACTERS} characters.");
+        if length < least {
+            return Err(Broken::new("too_short", allowed()));
+        }
+        if length > MAX_CHARACTERS {
+            return Err(Broken::new("too_long", allowed()));
+        }
+        Ok(Password(password))
+    }
+
+    fn is_estimated(&self, config: &Config) -> bool {
+        config.password_check_common && self.0.chars().count() <= ESTIMATED_CHARACTERS
     }
 
     /// Refuses a password that is one of its owner's own names, in any case.
@@ -68,6 +90,11 @@ impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
     }
+}
+
+fn too_common() -> Broken {
+    let rule = "This password is among the first that anyone would try; use a few unrelated words.";
+    Broken::new("too_common", rule)
 }
 
 /// Whether the estimator's list of leaked passwords has it as a whole (letters for digits and reversed, too), or it
@@ -104,6 +131,10 @@ pub async fn change(
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
     app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
+    if let Some(email) = &user.email {
+        let letter = sessions::letter(Template::PasswordChanged, email, user);
+        app.mail.post(&mut tx, sessions::with_deed(app, letter, client, Some(keep), now), now).await?;
+    }
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);
     app.changes.commit(tx, &[ended, updated], now).await

@@ -18,7 +18,7 @@ use crate::id::{ApiKeyId, UserId};
 use crate::secret::{self, base64url, from_base64url};
 use crate::store::api_keys::{self, ApiKey, NewApiKey};
 use crate::store::changes::Reason;
-use crate::store::users::{Roles, User};
+use crate::store::users::{self, Roles, User};
 use crate::tokens::Effect;
 
 /// How every key begins.
@@ -62,7 +62,7 @@ pub async fn create(app: &App, user: &User, wanted: &Wanted, actor: &Actor) -> R
     let text = format!("{PREFIX}{}", base64url(&secret::random::<BYTES>()));
     let mut tx = app.db.begin().await?;
     // Who makes many at once takes turns.
-    if !api_keys::hold_user(&mut tx, user.id).await? {
+    if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
     if api_keys::count(&mut tx, user.id).await? >= MOST {

@@ -15,9 +15,16 @@ pub enum Event {
     UserDisabled,
     UserEnabled,
     UserDeleted,
+    RoleCreated,
+    RoleDeleted,
     RoleGranted,
     RoleRevoked,
     PasswordChanged,
+    PasswordResetRequested,
+    PasswordReset,
+    EmailChangeRequested,
+    EmailChanged,
+    EmailVerified,
     LoginSucceeded,
     LoginFailed,
     LoggedOut,
@@ -27,19 +34,27 @@ pub enum Event {
     ApiKeyDeleted,
     QuotaChanged,
     SigningKeyRotated,
+    UsersImported,
 }
 
 impl Event {
-    const NAMED: [(&str, Event); 18] = [
+    const NAMED: &[(&str, Event)] = &[
         ("user_registered", Event::UserRegistered),
         ("user_created", Event::UserCreated),
         ("user_updated", Event::UserUpdated),
         ("user_disabled", Event::UserDisabled),
         ("user_enabled", Event::UserEnabled),
         ("user_deleted", Event::UserDeleted),
+        ("role_created", Event::RoleCreated),
+        ("role_deleted", Event::RoleDeleted),
         ("role_granted", Event::RoleGranted),
         ("role_revoked", Event::RoleRevoked),
         ("password_changed", Event::PasswordChanged),
+        ("password_reset_requested", Event::PasswordResetRequested),
+        ("password_reset", Event::PasswordReset),
+        ("email_change_requested", Event::EmailChangeRequested),
+        ("email_changed", Event::EmailChanged),
+        ("email_verified", Event::EmailVerified),
         ("login_succeeded", Event::LoginSucceeded),
         ("login_failed", Event::LoginFailed),
         ("logged_out", Event::LoggedOut),
@@ -49,6 +64,7 @@ impl Event {
         ("api_key_deleted", Event::ApiKeyDeleted),
         ("quota_changed", Event::QuotaChanged),
         ("signing_key_rotated", Event::SigningKeyRotated),
+        ("users_imported", Event::UsersImported),
     ];
 
     /// Its name in the contract.

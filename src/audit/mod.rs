@@ -9,7 +9,7 @@
 //! written then: an event is one plain insert, without a place in the chain, under a hash of its own row alone, and no insert waits
 //! for any other, on however many replicas. A second later at most some replica *seals* what has been committed
 //! ([`Audit::seal`]): a thousand rows in one transaction get consecutive numbers and their hashes, each over the row and the hash
-//! before it. Meanwhile it holds the one row of `audit_head`, for which other sealers wait, and nobody else.
+//! before it. Meanwhile it holds the one row of `audit_head`; other sealers leave it to that one, and nobody waits.
 //!
 //! # What is proven
 //!

@@ -13,24 +13,33 @@ use crate::store::{Db, Tx};
 /// Rows that one transaction seals.
 const BATCH: u32 = 1000;
 
+/// What came of a batch.
+enum Batch {
+    /// Sealed, up to this row; `None` where there are no more.
+    Sealed(Option<EventId>),
+    /// Another replica holds the head.
+    Busy,
+}
+
 impl Audit {
-    /// Seals what is committed. Harmless if another replica does so at the same time: they take turns.
-    pub async fn seal(&self, db: &Db) -> Result<()> {
+    /// Seals what is committed. `false` where another replica is at it: it is left to that one.
+    pub async fn seal(&self, db: &Db) -> Result<bool> {
         let mut last = None;
         while audit::has_unsealed(db).await? {
-            last = self.seal_batch(db, last).await?;
-            if last.is_none() {
-                break;
+            match self.seal_batch(db, last).await? {
+                Batch::Sealed(next @ Some(_)) => last = next,
+                Batch::Sealed(None) => break,
+                Batch::Busy => return Ok(false),
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Seals the rows after `after`, in the order of their ids. Returns the last one looked at; `None` where there are no more.
+    /// Seals the rows after `after`, in the order of their ids.
     /// A row that the service did not write gets no place, and stays for [`verify`](Self::verify) to be found.
-    async fn seal_batch(&self, db: &Db, after: Option<EventId>) -> Result<Option<EventId>> {
+    async fn seal_batch(&self, db: &Db, after: Option<EventId>) -> Result<Batch> {
         let mut tx = db.begin().await?;
-        let head = self.hold(&mut tx).await?;
+        let Some(head) = self.hold(&mut tx).await? else { return Ok(Batch::Busy) };
         let events = audit::unsealed(&mut tx, after, BATCH).await?;
         let last = events.last().map(|event| event.id).filter(|_| events.len() == BATCH as usize);
         let (mut end, mut sealed) = (Position::end(&head), Vec::new());
@@ -45,14 +54,14 @@ impl Audit {
             audit::set_head(&mut tx, &self.chain.signed(head)).await?;
             tx.commit().await?;
         }
-        Ok(last)
+        Ok(Batch::Sealed(last))
     }
 
     /// Deletes the oldest `limit` rows, if they are from before `before`, and remembers where the chain begins from now on.
     /// `true` where there may be more. A row that is not sound is not deleted, nor is what comes after it.
     pub async fn prune(&self, db: &Db, before: DateTime<Utc>, limit: u32) -> Result<bool> {
         let mut tx = db.begin().await?;
-        let head = self.hold(&mut tx).await?;
+        let Some(head) = self.hold(&mut tx).await? else { return Ok(true) };
         let events = audit::oldest(&mut tx, head.anchor_seq, limit).await?;
         let mut position = Position::anchor(&head);
         let mut anchor = None;
@@ -74,10 +83,14 @@ impl Audit {
         Ok(events.len() == limit as usize)
     }
 
-    /// The head, held until the transaction ends. One that another hand has changed is not built upon: that would hide it.
-    async fn hold(&self, tx: &mut Tx) -> Result<Head> {
-        let head = audit::hold_head(tx).await?.filter(|head| self.chain.is_head(head));
-        head.ok_or_else(|| {
+    /// The head, held until the transaction ends; `None` while another holds it. One that another hand has changed is not built
+    /// upon: that would hide it.
+    async fn hold(&self, tx: &mut Tx) -> Result<Option<Head>> {
+        let head = audit::hold_head(tx).await?;
+        if head.is_none() && audit::has_head(tx).await? {
+            return Ok(None);
+        }
+        head.filter(|head| self.chain.is_head(head)).map(Some).ok_or_else(|| {
             anyhow!("the table audit_head was changed by hand; `portcullis audit verify` tells more").into()
         })
     }

@@ -9,6 +9,7 @@ mod pruning;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::accounts;
 use crate::app::App;
 use crate::config::KeyRotation;
 use crate::error::{Error, Result};
@@ -29,8 +30,15 @@ const IDLE_QUOTAS_GIVEN_BACK_EVERY: Duration = Duration::from_secs(10);
 /// How long an event goes unsealed.
 const SEALED_EVERY: Duration = Duration::from_secs(1);
 
+/// How long who asked for a mailed link waits until somebody looks whether there is such an account. Also where there is nothing
+/// else to do: how busy the service is must not tell who was found.
+const LINKS_ANSWERED_EVERY: Duration = Duration::from_secs(1);
+
 /// How long sealing may take when the service stops; what is left is another replica's, or for the next start.
 const LAST_SEALING: Duration = Duration::from_secs(2);
+
+/// How long mails may take to leave when the service stops; what is left is tried again after the next start.
+const LAST_MAILS: Duration = Duration::from_secs(5);
 
 /// How often a replica looks whether the signing key is due to be replaced.
 const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
@@ -58,7 +66,14 @@ pub fn start(app: &Arc<App>) {
         |app| async move { app.usage.quotas.give_back(&app.db, false).await },
     );
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
-        app.audit.seal(&app.db).await
+        app.audit.seal(&app.db).await.map(drop)
+    });
+    let sending = app.clone();
+    tokio::spawn(async move {
+        sending.mail.send_until(sending.shutdown(), &sending.db, &sending.clock, LAST_MAILS).await
+    });
+    every(LINKS_ANSWERED_EVERY, app, "requests for mailed links could not be answered", |app| async move {
+        accounts::answer_link_requests(&app).await
     });
     if let KeyRotation(Some(rotation)) = app.config.key_rotation {
         every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {
@@ -77,17 +92,19 @@ pub fn start(app: &Arc<App>) {
 
 /// The last of it, when the service stops. All at once, so that a database which does not answer is waited for once.
 pub async fn finish(app: &App) {
-    let (uses, usage, quotas, sealed) = tokio::join!(
+    let (uses, usage, quotas, sealed, _) = tokio::join!(
         sessions::note_uses(app),
         app.usage.flush(&app.db),
         app.usage.quotas.give_back(&app.db, true),
         tokio::time::timeout(LAST_SEALING, app.audit.seal(&app.db)),
+        // Its own bound began when the stop did; this one is for a database that does not answer it.
+        tokio::time::timeout(LAST_MAILS, app.mail.is_done()),
     );
     for (done, failure) in [
         (uses, "the uses of sessions could not be noted"),
         (usage, "the usage could not be written and is lost"),
         (quotas, "what is left of quotas could not be given back"),
-        (sealed.unwrap_or(Ok(())), "the audit log could not be sealed"),
+        (sealed.unwrap_or(Ok(true)).map(drop), "the audit log could not be sealed"),
     ] {
         if let Err(error) = done {
             warn(failure, &error);

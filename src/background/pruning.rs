@@ -1,5 +1,5 @@
 //! Deleting what is over: sessions that nobody can use any more, changes that concern no living token, keys of which none
-//! is left, and what the audit log need not tell any more.
+//! is left, mails that were given up, and what the audit log need not tell any more.
 //!
 //! In small batches with pauses, each its own statement, so that nobody waits for more than one of them; and by walks
 //! along the primary keys, so that no index has to be kept up to date by every refresh for the sake of this, and a row
@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{changes, guesses, schedule, sessions};
+use crate::store::{changes, guesses, links, mails, schedule, sessions};
 
 /// How often it is done.
 const PERIOD: TimeDelta = TimeDelta::minutes(10);
@@ -26,8 +26,14 @@ const CHANGES_KEPT_LONGER: TimeDelta = TimeDelta::minutes(5);
 /// By then a guess is forgotten, however many there were.
 const GUESSES_KEPT: TimeDelta = TimeDelta::days(1);
 
+/// How long a mail that was given up is kept, for who looks into why.
+const FAILED_MAILS_KEPT: TimeDelta = TimeDelta::days(7);
+
 /// How long a network is known from which an account does not log in any more.
 const NETWORKS_KEPT: TimeDelta = TimeDelta::days(90);
+
+/// How long a link is kept that is good no more: it tells how many were mailed of late.
+const LINKS_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// Rows looked at, or deleted, by one statement.
 const BATCH: u32 = 500;
@@ -50,6 +56,13 @@ pub async fn prune(app: &App) -> Result<()> {
     }
     let idle = now - NETWORKS_KEPT;
     while !app.is_shutting_down() && guesses::delete_old_networks(&app.db, idle, BATCH).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    let failed = now - FAILED_MAILS_KEPT;
+    while !app.is_shutting_down() && mails::delete_failed(&app.db, failed, BATCH).await? {
+        tokio::time::sleep(PAUSE).await;
+    }
+    while !app.is_shutting_down() && links::delete_expired(&app.db, now - LINKS_KEPT, BATCH).await? {
         tokio::time::sleep(PAUSE).await;
     }
     let mut last = Some(0);

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::user::{Ask, ask_for_password};
-use crate::accounts::import::{Candidate, File, Format, HashParameters, Import, Record};
+use crate::accounts::import::{Allowed, Candidate, File, Format, HashParameters, Import, Record};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -17,6 +17,9 @@ use crate::error::Error;
 
 /// Users that are written in one transaction: others who write wait for so long at most.
 const BATCH: usize = 500;
+
+/// The same where each has to be hashed first, so that it shows how far it is.
+const HASHED_BATCH: usize = 32;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
@@ -39,6 +42,11 @@ pub(super) struct ImportArguments {
     /// Makes roles that don't exist. Without it, who has one is refused.
     #[arg(long)]
     create_roles: bool,
+
+    /// Takes what stands in a column `password`, and is no hash, for the password itself, and hashes it. Without it, who has
+    /// such a one is refused.
+    #[arg(long)]
+    plain_text_passwords: bool,
 
     /// Of Firebase's hash parameters, `base64_signer_key`.
     #[arg(long, value_name = "BASE64", requires_all = ["salt_separator", "rounds", "mem_cost"])]
@@ -112,7 +120,8 @@ async fn on(
     parameters: Option<&HashParameters>,
     arguments: &ImportArguments,
 ) -> anyhow::Result<()> {
-    let mut import = Import::new(app, arguments.create_roles).await.map_err(told)?;
+    let ImportArguments { create_roles: new_roles, plain_text_passwords, .. } = *arguments;
+    let mut import = Import::new(app, Allowed { new_roles, plain_text_passwords }).await.map_err(told)?;
     let now = app.clock.now();
     let records = || file.records(parameters, now).zip(1..);
     if let Some(canary) = &arguments.canary {
@@ -123,17 +132,31 @@ async fn on(
     // The rows of a dry run show how far it is.
     let bar = if arguments.dry_run { ProgressBar::hidden() } else { progress(file.len() as u64) };
     let mut report = Report { dry_run: arguments.dry_run, counts: BTreeMap::new(), bar: &bar };
+    let size = if plain_text_passwords { HASHED_BATCH } else { BATCH };
+    let done = all(&mut import, records(), size, &mut report).await;
+    bar.finish_and_clear();
+    // Also of one that was broken off.
+    import.end().await.map_err(told)?;
+    done?;
+    report.summary()
+}
+
+/// Goes through all rows, batch by batch.
+async fn all(
+    import: &mut Import<'_>,
+    records: impl Iterator<Item = (Result<Record, String>, u64)>,
+    size: usize,
+    report: &mut Report<'_>,
+) -> anyhow::Result<()> {
     let mut batch = Vec::new();
-    for (record, row) in records() {
+    for (record, row) in records {
         let name = record.as_ref().map_or_else(|_| "?".to_owned(), name);
         batch.push((row, name, record.and_then(|record| import.check(record))));
-        if batch.len() == BATCH {
-            finish(&mut import, std::mem::take(&mut batch), &mut report).await?;
+        if batch.len() == size {
+            finish(import, std::mem::take(&mut batch), report).await?;
         }
     }
-    finish(&mut import, batch, &mut report).await?;
-    bar.finish_and_clear();
-    report.summary()
+    finish(import, batch, report).await
 }
 
 /// Writes a batch, or looks what would become of it.

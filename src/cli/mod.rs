@@ -16,9 +16,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::accounts;
 use crate::config::{self, Config, Problem};
+use crate::error::Error;
 use crate::http::{self, Routes};
 use crate::telemetry;
 
@@ -38,7 +41,7 @@ enum Command {
     Serve,
     /// Migrates the database and exits.
     Migrate,
-    /// Makes users, brings them along and takes them along.
+    /// Makes, lists and changes users, brings them along and takes them along. Running services follow within a second.
     #[command(subcommand)]
     User(user::UserCommand),
     /// Shows and replaces the keys that sign access tokens. Running services follow within a second.
@@ -82,7 +85,7 @@ fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result
 /// From the command line, the environment and `.env`; what is wrong with any of them, all together.
 fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
     let (file, mut problems) = config::dotenv(Path::new(".env"));
-    let config = config::collect(matches, std::env::vars_os().chain(file));
+    let config = config::collect(matches, std::env::vars_os().chain(file), accounts::first_admin_problems);
     match config {
         Ok(config) if problems.is_empty() => Ok(config),
         config => {
@@ -102,6 +105,17 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     }
 }
 
+/// What failed, for the person at the terminal, who is told what of a request only the log would have.
+fn told(error: Error) -> anyhow::Error {
+    match error {
+        Error::Validation(errors) => {
+            anyhow!(errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join(" "))
+        }
+        Error::Internal(cause) | Error::Unavailable(cause) => cause,
+        error => error.into(),
+    }
+}
+
 /// Settings from a command line and an environment alone, as [`main_with`] would read them.
 pub fn config_from<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
@@ -110,7 +124,7 @@ pub fn config_from<'a>(
     let matches = config::with_settings(Cli::command()).try_get_matches_from(arguments);
     let matches =
         matches.map_err(|error| vec![Problem { name: "arguments".into(), what: error.to_string() }])?;
-    config::collect(&matches, environment)
+    config::collect(&matches, environment, accounts::first_admin_problems)
 }
 
 fn complain(problems: &[Problem]) -> ExitCode {

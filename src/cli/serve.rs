@@ -4,13 +4,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::told;
+use crate::accounts;
 use crate::app::App;
 use crate::background;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, SmtpUrl};
+use crate::error::Error;
 use crate::http::{self, Routes};
 
 /// Below this a stolen hash is cheap to guess at.
@@ -33,6 +36,11 @@ pub(super) async fn run(
             "RATE_LIMIT=false: anyone may guess at passwords as fast as they can; for load tests only"
         );
     }
+    if config.smtp_url.as_ref().is_some_and(SmtpUrl::tells_its_password) {
+        tracing::warn!(
+            "SMTP_URL has a password, which goes to the mail server in the clear: use smtps://, or ?tls=required"
+        );
+    }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
     let listener = TcpListener::bind(address).with_context(|| {
@@ -40,8 +48,15 @@ pub(super) async fn run(
     })?;
     let address = listener.local_addr()?;
     let app = Arc::new(App::start(config, Clock::system()).await?);
+    provide_admin(&app).await?;
     let server = http::serve(app.clone(), listener, own_routes)?;
     tracing::info!("the database is {}", app.config.database_url);
+    match &app.config.smtp_url {
+        Some(server) => tracing::info!("mails go to {server}, from {}", app.config.mail_from().0),
+        None => {
+            tracing::info!("mails become files in {}; SMTP_URL sends them", app.config.mail_folder.display())
+        }
+    }
     tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
 
     let handle = server.handle();
@@ -60,5 +75,23 @@ pub(super) async fn run(
     // A frozen database must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), app.db.close()).await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+async fn provide_admin(app: &App) -> anyhow::Result<()> {
+    let taken = |setting: &str| {
+        anyhow!(
+            "can't make the first admin: {setting} is the name of a user who is no admin, and is not made one, since whoever \
+             registered it knows its password. Choose another name, or give that user the role yourself: \
+             portcullis user grant NAME admin"
+        )
+    };
+    match accounts::provide_admin(app).await {
+        Ok(Some(user)) => tracing::info!("made the first admin, {}, since there was none", user.id),
+        Ok(None) => {}
+        Err(Error::UsernameTaken) => return Err(taken("ADMIN_USERNAME")),
+        Err(Error::EmailTaken) => return Err(taken("ADMIN_EMAIL")),
+        Err(error) => return Err(told(error)).context("can't make the first admin"),
+    }
     Ok(())
 }

@@ -90,10 +90,12 @@ pub fn dotenv(path: &Path) -> (Variables, Vec<Problem>) {
 }
 
 /// The settings that `matches` (of a command [with them](with_settings)) and `environment` give. The environment
-/// is in the order of precedence: the first value of a variable that is not empty counts.
+/// is in the order of precedence: the first value of a variable that is not empty counts. `judge` says what else is wrong with
+/// settings that are sound as far as this room knows: the field of each, and what is allowed.
 pub fn collect(
     matches: &ArgMatches,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
+    judge: impl FnOnce(&Config) -> Vec<(&'static str, String)>,
 ) -> Result<Config, Vec<Problem>> {
     let mut given = BTreeMap::new();
     for (name, value) in environment {
@@ -101,7 +103,8 @@ pub fn collect(
             given.entry(name).or_insert(value);
         }
     }
-    let (mut problems, mut wrong) = (Vec::new(), Vec::new());
+    // Of each setting in its order, how it was named, and what is wrong with it.
+    let mut found = Vec::new();
     let mut line = vec![OsString::from("settings")];
     for setting in settings() {
         let id = setting.get_id().as_str();
@@ -111,25 +114,33 @@ pub fn collect(
             Some(value) => (format!("--{flag}"), value),
             None => match given.get(&OsString::from(&variable)) {
                 Some(value) => (variable, value.clone()),
-                None => continue,
+                None => {
+                    found.push((id.to_owned(), variable, None));
+                    continue;
+                }
             },
         };
         let mut argument = OsString::from(format!("--{flag}="));
         argument.push(value);
-        match parse([OsString::from("settings"), argument.clone()]) {
-            Ok(_) => line.push(argument),
-            Err(error) => {
-                wrong.push(id.to_owned());
-                problems.push(Problem { name, what: reason(&error) });
+        let wrong = match parse([OsString::from("settings"), argument.clone()]) {
+            Ok(_) => {
+                line.push(argument);
+                None
             }
-        }
+            Err(error) => Some(reason(&error)),
+        };
+        found.push((id.to_owned(), name, wrong));
     }
     // The sound ones alone make a whole, since no setting is obligatory by itself.
     let config =
         parse(line).map_err(|error| vec![Problem { name: "settings".into(), what: reason(&error) }])?;
-    let contradictions =
-        config.contradictions().into_iter().filter(|(id, _)| !wrong.iter().any(|wrong| wrong == id));
-    problems.extend(contradictions.map(|(id, what)| Problem { name: id.to_uppercase(), what }));
+    for (wrong, what) in config.contradictions().into_iter().chain(judge(&config)) {
+        if let Some((.., known)) = found.iter_mut().find(|(id, ..)| id == wrong) {
+            known.get_or_insert(what);
+        }
+    }
+    let problems: Vec<_> =
+        found.into_iter().filter_map(|(_, name, what)| Some(Problem { name, what: what? })).collect();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 

@@ -3,18 +3,25 @@
 //! A field of [`Config`] is a setting. Its doc comment is its documentation (`--help` shows it), its name in capitals
 //! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
 
+mod admin;
 mod database_url;
 mod load;
+mod mail;
 mod value;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use admin::AdminPassword;
+use admin::{admin_name, admin_password};
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
+pub use mail::{MailFrom, SmtpTls, SmtpUrl};
+use mail::{mail_from, smtp_url, templates_folder};
 use value::*;
 pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
@@ -31,7 +38,7 @@ pub struct Config {
     #[arg(long, global = true, value_name = "PORT", default_value = "8080", value_parser = port)]
     pub port: u16,
 
-    /// What clients call this service: the issuer (`iss`) of its tokens.
+    /// What clients call this service: the issuer (`iss`) of its tokens, and the base of mailed links.
     #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
     pub public_url: String,
 
@@ -106,9 +113,48 @@ pub struct Config {
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
     pub password_check_common: bool,
 
-    /// Who may register: open (everyone) or closed (no one; accounts are made on the command line).
+    /// A service that knows leaked passwords by the first five characters of their SHA-1, as
+    /// https://api.pwnedpasswords.com/range does. Unset: none is asked.
+    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    pub breach_check_url: Option<String>,
+
+    /// Who may register: open (everyone) or closed (no one; accounts are made by an admin, or on the command line).
     #[arg(long, global = true, value_name = "MODE", default_value = "open", value_parser = registration)]
     pub registration: Registration,
+
+    /// Whether who registers needs an address, and can log in only once it is verified.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "false", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub require_verified_email: bool,
+
+    /// The mail server: smtp://user:password@host:port, with ?tls=required for STARTTLS, or smtps://… Unset: mails become
+    /// files in data/mail.
+    #[arg(long, global = true, value_name = "URL", value_parser = smtp_url)]
+    pub smtp_url: Option<SmtpUrl>,
+
+    /// From whom mails come: an address, or `Name <address>`. With SMTP_URL it is obligatory.
+    /// Unset: Portcullis <no-reply@…> at PUBLIC_URL's host.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = mail_from)]
+    pub mail_from: Option<MailFrom>,
+
+    /// Folder whose files replace the mails' templates of the same names.
+    #[arg(long, global = true, value_name = "FOLDER", value_parser = templates_folder)]
+    pub mail_templates: Option<PathBuf>,
+
+    /// Where mails become files. Not a setting: tests have one each.
+    #[arg(skip = PathBuf::from("data/mail"))]
+    pub mail_folder: PathBuf,
+
+    /// Username of the first admin, who is made at start where no user has the role admin; with ADMIN_PASSWORD.
+    #[arg(long, global = true, value_name = "NAME", value_parser = admin_name)]
+    pub admin_username: Option<String>,
+
+    /// E-mail address of the first admin, beside the username or in its place. It counts as verified.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = admin_name)]
+    pub admin_email: Option<String>,
+
+    /// Password of the first admin. It is not looked at once there is an admin; the password rules hold.
+    #[arg(long, global = true, value_name = "PASSWORD", value_parser = admin_password)]
+    pub admin_password: Option<AdminPassword>,
 
     /// Whether guessing at passwords and flooding are limited; false is for load tests only.
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "true", value_parser = boolean, action = clap::ArgAction::Set)]
@@ -121,6 +167,10 @@ pub struct Config {
     /// Origins whose pages may call from a browser, separated by commas: `https://app.example.com`, say.
     #[arg(long, global = true, value_name = "ORIGINS", value_parser = origin, value_delimiter = ',')]
     pub cors_origins: Vec<String>,
+
+    /// Whether the routes of four public tutorials are there, for clients that were written to them.
+    #[arg(long, global = true, value_name = "BOOLEAN", default_value = "false", value_parser = boolean, action = clap::ArgAction::Set)]
+    pub compat_routes: bool,
 
     /// How log lines are written: text or json.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
@@ -137,6 +187,11 @@ impl Config {
         self.jwt_audience.as_deref().unwrap_or(&self.public_url)
     }
 
+    /// From whom mails come.
+    pub fn mail_from(&self) -> MailFrom {
+        self.mail_from.clone().unwrap_or_else(|| MailFrom::at(&self.public_url))
+    }
+
     /// What is wrong with settings that are sound each by itself: the setting's name and what to do.
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
@@ -145,6 +200,25 @@ impl Config {
                 "jwt_secret",
                 "JWT_ALGORITHM=HS256 needs it: a secret of 32 bytes or more".to_owned(),
             ));
+        }
+        if self.smtp_url.is_some() && self.mail_from.is_none() {
+            found.push((
+                "mail_from",
+                "SMTP_URL needs it: an address that the mail server lets this service send from, as in \
+                 Portcullis <no-reply@example.com>"
+                    .to_owned(),
+            ));
+        }
+        let names = [("ADMIN_USERNAME", &self.admin_username), ("ADMIN_EMAIL", &self.admin_email)];
+        match (names.into_iter().find(|(_, name)| name.is_some()), &self.admin_password) {
+            (Some((name, _)), None) => {
+                found.push(("admin_password", format!("{name} needs it: the password of the first admin")));
+            }
+            (None, Some(_)) => {
+                let what = "ADMIN_PASSWORD needs it, or ADMIN_EMAIL: who the first admin is";
+                found.push(("admin_username", what.to_owned()));
+            }
+            _ => {}
         }
         found
     }

@@ -7,7 +7,7 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::body::{Body, any_text};
+use super::body::{Body, Fields, any_text};
 use super::envelope::LoggedUser;
 use super::limited::{Confirm, Limited, Register};
 use super::passwords::new_password;
@@ -19,7 +19,7 @@ use crate::sessions::Client;
 use crate::store::users::User;
 
 /// A user, as the contract has it.
-pub(super) struct UserBody<U>(pub U);
+pub(crate) struct UserBody<U>(pub U);
 
 impl<U: Borrow<User>> Serialize for UserBody<U> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -48,18 +48,23 @@ pub(super) async fn register(
 ) -> Result<impl Responder> {
     accounts::ensure_open(&app)?;
     let mut fields = body.read().await?;
+    let registration = registration(&app, &mut fields).await?;
+    let registration = fields.finish(registration)?;
+    let user = accounts::register(&app, &registration, &client).await?;
+    LoggedUser(user.id).note(&request);
+    Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody(user)))
+}
+
+/// The fields of a new account.
+pub(super) async fn registration(app: &App, fields: &mut Fields) -> Result<Option<Registration>> {
     let username = fields.optional("username", Username::parse);
     let email = fields.optional("email", EmailAddress::parse);
     if username.is_none() && email.is_none() && !fields.has_broken() {
         fields.broke::<()>("username", Broken::new("required", "Give a `username`, an `email`, or both."));
     }
     let display_name = fields.optional("display_name", DisplayName::parse);
-    let password = new_password(&app, &mut fields, "password").await?;
-    let password = fields.finish(password)?;
-    let registration = Registration { username, email, password, display_name };
-    let user = accounts::register(&app, &registration, &client).await?;
-    LoggedUser(user.id).note(&request);
-    Ok(HttpResponse::Created().insert_header((LOCATION, "/api/v1/me")).json(UserBody(user)))
+    let password = new_password(app, fields, "password").await?;
+    Ok(password.map(|password| Registration { username, email, password, display_name }))
 }
 
 pub(super) async fn me(user: CurrentUser) -> Result<HttpResponse> {

@@ -1,7 +1,6 @@
 //! Who a request is from: the extractors that stand in a handler's signature.
 
 use std::future::{Ready, ready};
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -18,7 +17,6 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sessions::{self, Authenticated, Credential};
-use crate::store::roles::{ADMIN, INTROSPECT};
 use crate::store::users::User;
 use crate::usage::Service;
 
@@ -28,6 +26,14 @@ use crate::usage::Service;
 pub struct CurrentUser(Arc<Authenticated>);
 
 impl CurrentUser {
+    /// The session that the token belongs to; `None` of an API key.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.0.credential {
+            Credential::Session(session) => Some(session),
+            Credential::ApiKey(_) => None,
+        }
+    }
+
     /// The user in a form that is written once, not for every request. There is room for one form.
     pub(super) fn rendered<E>(&self, render: impl FnOnce(&User) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
         self.0.rendered(render)
@@ -47,7 +53,14 @@ impl FromRequest for CurrentUser {
     type Future = Either<Ready<Result<Self>>, LocalBoxFuture<'static, Result<Self>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        match identified(request) {
+        CurrentUser::of(request, bearer_token(request))
+    }
+}
+
+impl CurrentUser {
+    /// Whose access token or API key this is, wherever the request has it.
+    pub(super) fn of(request: &HttpRequest, token: Result<&[u8]>) -> <Self as FromRequest>::Future {
+        match identified(request, token) {
             Either::Left(found) => match found.into_inner() {
                 Ok(found) if found.0.quota.is_none() => {
                     Either::Left(ready(Ok(found.counted(request, Service::Own))))
@@ -112,13 +125,13 @@ impl FromRequest for Identified {
     type Future = Found;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        identified(request)
+        identified(request, bearer_token(request))
     }
 }
 
-fn identified(request: &HttpRequest) -> Found {
+fn identified(request: &HttpRequest, token: Result<&[u8]>) -> Found {
     let app = request.app_data::<Data<App>>().expect("the server was made with it");
-    let found = bearer_token(request).map(|token| (sessions::known(app, token), token));
+    let found = token.map(|token| (sessions::known(app, token), token));
     let token = match found {
         Ok((Some(found), _)) => return Either::Left(ready(Ok(Identified::noted(found, request)))),
         Ok((None, token)) => parse(token),
@@ -137,11 +150,7 @@ fn identified(request: &HttpRequest) -> Found {
 
 /// What the one `authorization` header has behind `Bearer` (RFC 6750 section 2.1).
 fn bearer_token(request: &HttpRequest) -> Result<&[u8]> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next().ok_or(Error::MissingToken)?.as_bytes();
-    if headers.next().is_some() {
-        return Err(Error::InvalidRequest("Send one `authorization` header, not several.".to_owned()));
-    }
+    let header = only_header(request, AUTHORIZATION.as_str())?;
     let (scheme, token) =
         header.iter().position(|byte| *byte == b' ').map_or((header, &[][..]), |at| header.split_at(at));
     let token = token.trim_ascii();
@@ -149,6 +158,16 @@ fn bearer_token(request: &HttpRequest) -> Result<&[u8]> {
         return Err(Error::MissingToken);
     }
     Ok(token)
+}
+
+/// The one header of this name, in which a token is.
+pub(super) fn only_header<'r>(request: &'r HttpRequest, name: &str) -> Result<&'r [u8]> {
+    let mut headers = request.headers().get_all(name);
+    let header = headers.next().ok_or(Error::MissingToken)?.as_bytes();
+    if headers.next().is_some() {
+        return Err(Error::InvalidRequest(format!("Send one `{name}` header, not several.")));
+    }
+    Ok(header)
 }
 
 /// httpauth takes the scheme in one spelling only; RFC 9110 section 11.1 takes any.
@@ -183,7 +202,7 @@ impl FromRequest for SessionUser {
     type Future = LocalBoxFuture<'static, Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (found, request) = (identified(request), request.clone());
+        let (found, request) = (Identified::extract(request), request.clone());
         Box::pin(async move {
             let found = found.await?;
             match found.0.credential {
@@ -193,94 +212,5 @@ impl FromRequest for SessionUser {
                 Credential::ApiKey(_) => Err(Error::SessionRequired),
             }
         })
-    }
-}
-
-/// A role that a route can ask for.
-pub trait Role: 'static {
-    /// Its name in the database.
-    const NAME: &'static str;
-
-    /// Whether this user may pass for one who has it.
-    fn is_held_by(user: &User) -> bool {
-        user.roles.contains(Self::NAME)
-    }
-}
-
-/// A user who has the role `R`; others are answered 403 `forbidden`.
-///
-/// ```
-/// use portcullis::http::{RequireRole, Role};
-///
-/// struct Auditor;
-/// impl Role for Auditor {
-///     const NAME: &'static str = "auditor";
-/// }
-///
-/// async fn books(auditor: RequireRole<Auditor>) -> String {
-///     format!("The books, for user {}", auditor.id)
-/// }
-/// ```
-#[derive(Debug)]
-pub struct RequireRole<R>(CurrentUser, PhantomData<R>);
-
-/// The role `admin`.
-#[derive(Debug)]
-pub struct AdminRole;
-
-impl Role for AdminRole {
-    const NAME: &'static str = ADMIN;
-}
-
-/// A user who may administer everything.
-pub type Admin = RequireRole<AdminRole>;
-
-/// The role `introspect`, which an admin has no less.
-#[derive(Debug)]
-pub struct IntrospectRole;
-
-impl Role for IntrospectRole {
-    const NAME: &'static str = INTROSPECT;
-
-    fn is_held_by(user: &User) -> bool {
-        user.roles.contains(INTROSPECT) || user.roles.contains(ADMIN)
-    }
-}
-
-/// A service that checks others' tokens.
-pub type Introspector = RequireRole<IntrospectRole>;
-
-impl<R> Deref for RequireRole<R> {
-    type Target = CurrentUser;
-
-    fn deref(&self) -> &CurrentUser {
-        &self.0
-    }
-}
-
-impl<R: Role> FromRequest for RequireRole<R> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let (found, request) = (with_role::<R>(request), request.clone());
-        Box::pin(
-            async move { Ok(RequireRole(found.await?.admitted(&request, Service::Own).await?, PhantomData)) },
-        )
-    }
-}
-
-impl<R: Role> RequireRole<R> {
-    /// Whether the request could still be made, though it has been let in already and is not counted again.
-    pub(super) async fn ask_again(request: &HttpRequest) -> Result<()> {
-        with_role::<R>(request).await.map(drop)
-    }
-}
-
-fn with_role<R: Role>(request: &HttpRequest) -> impl Future<Output = Result<Identified>> + use<R> {
-    let found = identified(request);
-    async {
-        let found = found.await?;
-        if R::is_held_by(&found) { Ok(found) } else { Err(Error::Forbidden(R::NAME.into())) }
     }
 }

@@ -1,13 +1,17 @@
 //! `/openapi.json`, and `/docs`: a page to try the API from, all of it in the binary.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use actix_web::web::Path;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, Responder};
 
+use crate::app::App;
 use crate::error::{Error, Result};
 
-/// The OpenAPI 3.1 document, as JSON.
+/// The OpenAPI 3.1 document, as JSON, of all that there can be.
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// The same without the tutorials' routes.
+const NATIVE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi-native.json"));
 
 const PAGE: &str = include_str!("docs/page.html");
 
@@ -32,11 +36,13 @@ const FILES: [(&str, &str, &[u8]); 4] = [
     ("favicon-32x32.png", "image/png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-32x32.png"))),
 ];
 
-pub(super) async fn openapi() -> impl Responder {
+/// Only of what is there.
+pub(super) async fn openapi(app: Data<App>) -> impl Responder {
+    let document = if app.config.compat_routes { OPENAPI } else { NATIVE };
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
-        .body(OPENAPI)
+        .body(document)
 }
 
 pub(super) async fn page() -> impl Responder {

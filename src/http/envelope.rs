@@ -52,7 +52,7 @@ pub async fn wrap(
             let standing = response.request().extensions().get::<Standing>().copied();
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
-            if let Some(standing) = standing.filter(|standing| standing.wait.is_some() == refused) {
+            if let Some(standing) = standing.filter(|standing| standing.wait.is_some() || !refused) {
                 limited::add_headers(&standing, response.headers_mut());
             }
             let quota = response.request().extensions().get::<usage::Standing>().copied();

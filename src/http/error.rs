@@ -26,21 +26,29 @@ impl ResponseError for Error {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::MalformedBody(_) | Error::InvalidCursor | Error::InvalidRequest(_) => StatusCode::BAD_REQUEST,
+        Error::MalformedBody(_) | Error::InvalidCursor | Error::InvalidRequest(_) | Error::InvalidLink => {
+            StatusCode::BAD_REQUEST
+        }
         Error::InvalidCredentials
         | Error::MissingToken
         | Error::InvalidToken
         | Error::ExpiredToken
         | Error::RevokedToken
         | Error::InvalidRefreshToken => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) | Error::SessionRequired | Error::AccountDisabled | Error::RegistrationClosed => {
-            StatusCode::FORBIDDEN
-        }
+        Error::Forbidden(_)
+        | Error::SessionRequired
+        | Error::AccountDisabled
+        | Error::EmailNotVerified
+        | Error::RegistrationClosed => StatusCode::FORBIDDEN,
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Error::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::UsernameTaken | Error::EmailTaken | Error::LastAdmin => StatusCode::CONFLICT,
+        Error::UsernameTaken
+        | Error::EmailTaken
+        | Error::RoleTaken
+        | Error::RoleProtected
+        | Error::LastAdmin => StatusCode::CONFLICT,
         Error::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RateLimited(_) | Error::QuotaExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -108,7 +116,7 @@ pub(super) fn render(error: &Error, request_id: &str) -> Rendered {
 
 /// The challenge of RFC 6750 section 3: with an error only where a token was sent. Written here, since httpauth's own
 /// separates its parameters with spaces, where RFC 9110 section 11.6.1 wants commas.
-fn challenge(error: &Error) -> Option<HeaderValue> {
+pub(super) fn challenge(error: &Error) -> Option<HeaderValue> {
     let told = match error {
         Error::MissingToken | Error::InvalidCredentials | Error::InvalidRefreshToken => None,
         Error::InvalidToken => Some((BearerError::InvalidToken, "The access token is not valid here")),

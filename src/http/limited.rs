@@ -1,8 +1,10 @@
 //! Limits by address, and quotas: what counts a request, and the headers that tell where its sender stands
 //! (draft-ietf-httpapi-ratelimit-headers).
 
+use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -40,23 +42,41 @@ macro_rules! named {
         )+
     };
 }
-named!(Register, LogIn, Refresh, Confirm);
+named!(Register, LogIn, Refresh, Confirm, Mail);
 
 impl<L: Named> FromRequest for Limited<L> {
     type Error = Error;
     type Future = Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = request.app_data::<Data<App>>().expect("the server was made with it");
-        let Some(standing) = app.addresses.count(L::LIMIT, address_of(request, app)) else {
-            return ready(Ok(Limited(PhantomData)));
-        };
-        request.extensions_mut().insert(standing);
-        ready(match standing.wait {
+        ready(match count(L::LIMIT, request) {
             None => Ok(Limited(PhantomData)),
             Some(wait) => Err(Error::RateLimited(wait)),
         })
     }
+}
+
+/// A request that was counted, and whose handler decides what becomes of one too many.
+pub(super) struct Counted<L> {
+    pub is_too_many: bool,
+    limit: PhantomData<L>,
+}
+
+impl<L: Named> FromRequest for Counted<L> {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Counted { is_too_many: count(L::LIMIT, request).is_some(), limit: PhantomData }))
+    }
+}
+
+/// Counts a request. How long to wait, if it is one too many.
+fn count(limit: Limit, request: &HttpRequest) -> Option<Duration> {
+    let app = request.app_data::<Data<App>>().expect("the server was made with it");
+    let standing = app.addresses.count(limit, address_of(request, app))?;
+    request.extensions_mut().insert(standing);
+    standing.wait
 }
 
 /// Spends one request of the user's quota; one too many is answered 429 `quota_exceeded`.

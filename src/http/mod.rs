@@ -43,8 +43,10 @@ mod admin;
 mod api_keys;
 mod body;
 mod client;
+mod compat;
 mod current_user;
 mod docs;
+mod emails;
 mod envelope;
 mod error;
 mod forward_auth;
@@ -52,8 +54,10 @@ mod health;
 mod keys;
 mod limited;
 mod oauth;
+mod pages;
 mod params;
 mod passwords;
+mod require_role;
 mod revocations;
 mod sessions;
 mod usage;
@@ -74,9 +78,11 @@ use crate::app::App;
 use crate::background;
 use crate::error::Error;
 
-pub use current_user::{Admin, CurrentUser, Introspector, RequireRole, Role, SessionUser};
+pub(crate) use accounts::UserBody;
+pub use current_user::{CurrentUser, SessionUser};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;
+pub use require_role::{Admin, Introspector, RequireRole, Role};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -106,18 +112,32 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/health/live").get(health::live),
         at("/health/ready").get(health::ready),
         at("/api/v1/me/password").put(passwords::change),
+        at("/api/v1/me/email").put(emails::change),
+        at("/api/v1/password/forgot").post(passwords::forgot),
+        at("/api/v1/password/reset").post(passwords::reset),
+        at("/api/v1/email/verify").post(emails::verify),
+        at("/api/v1/email/verify/resend").post(emails::resend),
+        at("/email/verify").get(pages::verify_page).post(pages::verify),
+        at("/password/reset").get(pages::reset_page).post(pages::reset),
+        at("/session/end").get(pages::end_page).post(pages::end),
         at("/api/v1/me/sessions").get(sessions::list),
         at("/api/v1/me/sessions/{id}").delete(sessions::end),
         at("/api/v1/me/keys").get(api_keys::list).post(api_keys::create),
         at("/api/v1/me/keys/{id}").delete(api_keys::delete),
         at("/api/v1/me/usage").get(usage::mine),
         at("/api/v1/revocations").get(revocations::follow),
-        at("/api/v1/admin/users").get(admin::users::list),
-        at("/api/v1/admin/users/{id}").get(admin::users::one).patch(admin::users::update),
+        at("/api/v1/admin/users").get(admin::users::list).post(admin::users::create),
+        at("/api/v1/admin/users/{id}")
+            .get(admin::users::one)
+            .patch(admin::users::update)
+            .delete(admin::users::delete),
+        at("/api/v1/admin/users/{id}/sessions").get(admin::sessions::list).delete(admin::sessions::end),
         at("/api/v1/admin/users/{id}/quota")
             .get(admin::quotas::one)
             .put(admin::quotas::set)
             .delete(admin::quotas::remove),
+        at("/api/v1/admin/roles").get(admin::roles::list).post(admin::roles::create),
+        at("/api/v1/admin/roles/{name}").delete(admin::roles::delete),
         at("/api/v1/admin/audit").get(admin::audit::list),
         at("/api/v1/admin/audit/verify").get(admin::audit::verify),
         at("/api/v1/admin/usage").get(admin::usage::list),
@@ -125,6 +145,11 @@ pub fn endpoints() -> Vec<Endpoint> {
         at("/docs").get(docs::page),
         at("/docs/{file}").get(docs::file),
     ]
+}
+
+/// What is there beside it where the settings have `COMPAT_ROUTES`.
+pub fn tutorial_endpoints() -> Vec<Endpoint> {
+    compat::endpoints()
 }
 
 /// A path and what it takes.
@@ -205,13 +230,14 @@ pub fn serve(
         actix_web::App::new()
             .app_data(app.clone())
             .configure(|routes| {
-                for endpoint in endpoints() {
+                let tutorials = app.config.compat_routes.then(tutorial_endpoints).unwrap_or_default();
+                for endpoint in endpoints().into_iter().chain(tutorials) {
                     routes.service(endpoint.resource);
                 }
             })
             .configure(own_routes.clone())
             .default_service(web::to(not_found))
-            .wrap(cors(&app.config.cors_origins))
+            .wrap(cors(&app))
             .wrap(Condition::new(!app.config.cors_origins.is_empty(), from_fn(forward_auth::without_origin)))
             .wrap(from_fn(envelope::wrap))
     });
@@ -230,7 +256,8 @@ async fn not_found() -> Result<&'static str, Error> {
 }
 
 /// Lets pages of the listed origins call from a browser. Cookies play no part, so credentials are not allowed.
-fn cors(origins: &[String]) -> Condition<Cors> {
+fn cors(app: &App) -> Condition<Cors> {
+    let origins = &app.config.cors_origins;
     let cors = Cors::default()
         .block_on_origin_mismatch(false)
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
@@ -245,6 +272,7 @@ fn cors(origins: &[String]) -> Condition<Cors> {
             "x-request-id",
         ])
         .max_age(3600);
+    let cors = if app.config.compat_routes { cors.allowed_header(compat::TOKEN) } else { cors };
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     Condition::new(!origins.is_empty(), cors)
 }

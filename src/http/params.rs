@@ -57,65 +57,48 @@ impl Params {
         parsed.map(Some)
     }
 
-    /// How many items are asked for.
-    pub fn limit(&self) -> Result<u32> {
-        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-        Ok(self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT))
-    }
-
-    /// What the cursor of a list that is not ordered by id has, where there is one.
-    pub fn cursor(&self) -> Result<Option<Vec<u8>>> {
-        let Some(cursor) = self.one("cursor")? else { return Ok(None) };
-        from_base64url(&cursor).map(Some).ok_or(Error::InvalidCursor)
-    }
-
     /// Which part of a list is asked for.
     pub fn page<Id: From<[u8; 16]>>(&self) -> Result<Page<Id>> {
-        let limit = self.limit()?;
+        self.page_after(|bytes| Some(Id::from(<[u8; 16]>::try_from(bytes).ok()?)))
+    }
+
+    /// Of a list that is not ordered by ids: `read` makes of a cursor's bytes what they were made of.
+    pub fn page_after<Key>(&self, read: impl FnOnce(&[u8]) -> Option<Key>) -> Result<Page<Key>> {
+        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let limit = self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT);
         let before = match self.one("cursor")? {
-            Some(cursor) => Some(read_cursor(&cursor).ok_or(Error::InvalidCursor)?),
+            Some(cursor) => {
+                Some(from_base64url(&cursor).and_then(|bytes| read(&bytes)).ok_or(Error::InvalidCursor)?)
+            }
             None => None,
         };
         Ok(Page { limit, before })
     }
 }
 
-/// A part of a list, which is ordered by id, newest first.
-pub(super) struct Page<Id> {
+/// A part of a list, which is ordered by id, newest first, unless said otherwise.
+pub(super) struct Page<Key> {
     limit: u32,
     /// The last item of the part before.
-    pub before: Option<Id>,
+    pub before: Option<Key>,
 }
 
-impl<Id> Page<Id> {
+impl<Key> Page<Key> {
     /// How many rows to ask for: one more than are answered, to know whether there are more.
     pub fn rows(&self) -> u32 {
         self.limit + 1
     }
 
     /// The answer's body, from the rows that came.
-    pub fn list<Row, Item>(
+    pub fn list<Row, Item, Bytes: AsRef<[u8]>>(
         &self,
-        rows: Vec<Row>,
-        id: impl FnOnce(&Row) -> [u8; 16],
-        item: impl FnMut(Row) -> Item,
-    ) -> List<Item> {
-        List::of(rows, self.limit, id, item)
-    }
-}
-
-impl<Item> List<Item> {
-    /// `limit` items of the rows that came, of which there is one more where there is another page. `cursor` says where an
-    /// item has its place.
-    pub fn of<Row, Place: AsRef<[u8]>>(
         mut rows: Vec<Row>,
-        limit: u32,
-        cursor: impl FnOnce(&Row) -> Place,
+        key: impl FnOnce(&Row) -> Bytes,
         item: impl FnMut(Row) -> Item,
     ) -> List<Item> {
-        let more = rows.len() > limit as usize;
-        rows.truncate(limit as usize);
-        let next_cursor = rows.last().filter(|_| more).map(|last| base64url(cursor(last).as_ref()));
+        let more = rows.len() > self.limit as usize;
+        rows.truncate(self.limit as usize);
+        let next_cursor = rows.last().filter(|_| more).map(|last| base64url(key(last).as_ref()));
         List { items: rows.into_iter().map(item).collect(), next_cursor }
     }
 }
@@ -125,11 +108,6 @@ impl<Item> List<Item> {
 pub(super) struct List<Item> {
     items: Vec<Item>,
     next_cursor: Option<String>,
-}
-
-fn read_cursor<Id: From<[u8; 16]>>(cursor: &str) -> Option<Id> {
-    let bytes: [u8; 16] = from_base64url(cursor)?.try_into().ok()?;
-    Some(Id::from(bytes))
 }
 
 /// A name or value of `application/x-www-form-urlencoded`; `None` where it is not UTF-8 after decoding.

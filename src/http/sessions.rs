@@ -31,6 +31,9 @@ pub(super) struct TokenBody {
     refresh_token: String,
     refresh_expires_in: i64,
     user: UserBody<Arc<User>>,
+    /// The access token once more, by the name that a tutorial's clients know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 impl From<TokenResponse> for TokenBody {
@@ -42,12 +45,14 @@ impl From<TokenResponse> for TokenBody {
             refresh_token: tokens.refresh_token,
             refresh_expires_in: tokens.refresh_expires_in,
             user: UserBody(tokens.user),
+            token: None,
         }
     }
 }
 
+/// A session, as the contract has it.
 #[derive(Serialize)]
-struct SessionBody {
+pub(super) struct SessionBody {
     id: SessionId,
     current: bool,
     created_at: DateTime<Utc>,
@@ -55,6 +60,21 @@ struct SessionBody {
     expires_at: DateTime<Utc>,
     ip: Option<String>,
     user_agent: Option<String>,
+}
+
+impl SessionBody {
+    /// `current` is the session that asks, if it is one.
+    pub fn of(session: Session, current: Option<SessionId>) -> SessionBody {
+        SessionBody {
+            id: session.id,
+            current: Some(session.id) == current,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+            ip: session.ip,
+            user_agent: session.user_agent,
+        }
+    }
 }
 
 pub(super) async fn login(
@@ -70,14 +90,15 @@ pub(super) async fn login(
     let (identifier, password) = fields.finish(identifier.zip(password))?;
     let tokens = sessions::login(&app, &identifier, &password, &client).await?;
     LoggedUser(tokens.user.id).note(&request);
-    Ok(Json(TokenBody::from(tokens)))
+    let token = app.config.compat_routes.then(|| tokens.access_token.clone());
+    Ok(Json(TokenBody { token, ..TokenBody::from(tokens) }))
 }
 
-fn by_username(text: String) -> Identifier {
+pub(super) fn by_username(text: String) -> Identifier {
     Identifier::Username(Username::key_of(&text))
 }
 
-fn by_email(text: String) -> Identifier {
+pub(super) fn by_email(text: String) -> Identifier {
     Identifier::Email(EmailAddress::key_of(&text))
 }
 
@@ -140,15 +161,7 @@ pub(super) async fn logout(
 pub(super) async fn list(app: Data<App>, user: SessionUser, params: Params) -> Result<impl Responder> {
     let page = params.page()?;
     let rows = store::sessions::page(&app.db, user.id, app.clock.now(), page.before, page.rows()).await?;
-    let item = |session: Session| SessionBody {
-        id: session.id,
-        current: session.id == user.session(),
-        created_at: session.created_at,
-        last_used_at: session.last_used_at,
-        expires_at: session.expires_at,
-        ip: session.ip,
-        user_agent: session.user_agent,
-    };
+    let item = |session| SessionBody::of(session, Some(user.session()));
     let list: List<SessionBody> = page.list(rows, |session| *session.id.as_bytes(), item);
     Ok(Json(list))
 }

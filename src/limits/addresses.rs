@@ -22,10 +22,12 @@ pub enum Limit {
     Refresh,
     /// What costs a hash beside a good token.
     Confirm,
+    /// What makes the service send a mail.
+    Mail,
 }
 
 impl Limit {
-    const ALL: [Limit; 4] = [Limit::Register, Limit::LogIn, Limit::Refresh, Limit::Confirm];
+    const ALL: [Limit; 5] = [Limit::Register, Limit::LogIn, Limit::Refresh, Limit::Confirm, Limit::Mail];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -33,6 +35,7 @@ impl Limit {
             Limit::LogIn => "login",
             Limit::Refresh => "refresh",
             Limit::Confirm => "confirm",
+            Limit::Mail => "mail",
         }
     }
 
@@ -43,6 +46,7 @@ impl Limit {
             Limit::LogIn => (300, Duration::from_secs(60)),
             Limit::Refresh => (600, Duration::from_secs(60)),
             Limit::Confirm => (60, Duration::from_secs(60)),
+            Limit::Mail => (600, Duration::from_secs(600)),
         }
     }
 }

@@ -120,6 +120,26 @@ impl Guessing {
     }
 }
 
+impl Guessing {
+    /// Forgets the mistakes of an owner who has proven otherwise who they are, at each of their names from this network; and
+    /// knows the network.
+    pub async fn forgive(
+        &self,
+        tx: &mut Tx,
+        names: impl IntoIterator<Item = Subject<'_>>,
+        address: Option<IpAddr>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let network = Some(Network::of(address));
+        for name in names {
+            guesses::delete(tx, &id(key, b"both", name, network)).await?;
+            guesses::insert_known(tx, &id(key, b"known", name, network), now).await?;
+        }
+        Ok(())
+    }
+}
+
 impl Guess<'_> {
     /// The password was wrong.
     pub async fn failed(self, db: &Db, now: DateTime<Utc>) -> Result<()> {

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::Client;
 use crate::app::App;
-use crate::audit::Event;
+use crate::audit::{Actor, Event};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
-use crate::store::{Tx, sessions};
+use crate::store::{Tx, sessions, users};
 use crate::tokens::Effect;
 
 /// Which of a user's sessions a logout ends.
@@ -75,6 +75,25 @@ pub async fn end(app: &App, user: UserId, session: SessionId, client: &Client) -
     let ended = actor.did(Event::SessionEnded, user).with("session_id", session.to_string());
     app.audit.note(&mut tx, ended, now).await?;
     app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, [session])], now).await
+}
+
+/// Ends all of someone's sessions, of which there may be none; [`Error::NotFound`] where there is no such user.
+pub async fn end_every(app: &App, user: UserId, actor: &Actor) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    // A login that is under way is either over, and its session ends here, or comes after.
+    if !users::hold(&mut tx, user).await? {
+        return Err(Error::NotFound);
+    }
+    let ended = sessions::end_all(&mut tx, user, None, now).await?;
+    if !ended.is_empty() {
+        let entry = actor.did(Event::SessionEnded, user).with("sessions", ended.len());
+        app.audit.note(&mut tx, entry, now).await?;
+    }
+    app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, ended)], now).await?;
+    // As after a logout: what another replica has ended a moment ago must be over here, too.
+    app.changes.cache().forget(user, None);
+    Ok(())
 }
 
 /// Ends all of the user's sessions but `except`, as part of a larger change, which commits the effect.

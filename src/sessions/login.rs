@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use super::letters::tell_of_new_sign_in;
 use super::{Client, TokenResponse, issue};
 use crate::app::App;
 use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::hasher::Verdict;
 use crate::id::{SessionId, UserId};
-use crate::limits::Subject;
+use crate::limits::{Guess, Subject};
 use crate::store::sessions::{self, Session};
-use crate::store::users::{self, Credentials};
+use crate::store::users::{self, Credentials, User};
 
 /// The one name that a login gives, as the key by which it is found. It need not be a valid name: then it is no
 /// one's.
@@ -29,27 +30,66 @@ impl Identifier {
     }
 }
 
-/// Starts a session. An unknown name, a wrong password and a disabled account answer the same and in the same time;
-/// only who gives the right password learns that the account is disabled.
+/// A name whose password was right, and what is left to do about it.
+struct Checked<'a> {
+    guess: Guess<'a>,
+    found: Credentials,
+    verdict: Verdict,
+}
+
+impl Checked<'_> {
+    /// The names by which the owner's network is known from now on.
+    fn names(found: &Credentials) -> impl Iterator<Item = Subject<'_>> {
+        let username = found.username_key.as_deref().map(Subject::Username);
+        username.into_iter().chain(found.email_key.as_deref().map(Subject::Email))
+    }
+}
+
+/// Checks a password. An unknown name, a wrong password and a disabled account answer the same and in the same time;
+/// only who gives the right password learns that the account is disabled, or its address not verified.
+async fn check<'a>(
+    app: &'a App,
+    identifier: &Identifier,
+    password: &str,
+    client: &Client,
+) -> Result<Checked<'a>> {
+    let guess = app.guessing.begin(&app.db, identifier.subject(), client.ip, app.clock.now()).await?;
+    let found = find(app, identifier).await?;
+    let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password.hash)).await?;
+    let known = found.as_ref().map(|found| found.user.id);
+    let Some(found) = found.filter(|_| verdict != Verdict::Wrong) else {
+        guess.failed(&app.db, app.clock.now()).await?;
+        return failed(app, client, known, Error::InvalidCredentials).await;
+    };
+    if found.user.disabled {
+        return failed(app, client, known, Error::AccountDisabled).await;
+    }
+    // Who has no address was made by an admin: there is nothing to verify.
+    if app.config.require_verified_email && found.user.email.is_some() && !found.user.email_verified {
+        return failed(app, client, known, Error::EmailNotVerified).await;
+    }
+    Ok(Checked { guess, found, verdict })
+}
+
+/// Whose name and password these are, for who needs no session. It counts as a guess, as a login does.
+pub async fn recognise(app: &App, identifier: &Identifier, password: &str, client: &Client) -> Result<User> {
+    let Checked { guess, found, .. } = check(app, identifier, password, client).await?;
+    let mut tx = app.db.begin().await?;
+    guess.succeeded(&mut tx, Checked::names(&found), app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(found.user)
+}
+
+/// Starts a session, for who gives the right password.
 pub async fn login(
     app: &App,
     identifier: &Identifier,
     password: &str,
     client: &Client,
 ) -> Result<TokenResponse> {
-    let guess = app.guessing.begin(&app.db, identifier.subject(), client.ip, app.clock.now()).await?;
-    let found = find(app, identifier).await?;
-    let verdict = app.hasher.verify(password, found.as_ref().map(|found| &found.password.hash)).await?;
-    let known = found.as_ref().map(|found| found.user.id);
-    let Some(Credentials { user, password: stored, username_key, email_key }) =
-        found.filter(|_| verdict != Verdict::Wrong)
-    else {
-        guess.failed(&app.db, app.clock.now()).await?;
-        return failed(app, client, known, Error::InvalidCredentials).await;
-    };
-    if user.disabled {
-        return failed(app, client, known, Error::AccountDisabled).await;
-    }
+    let Checked { guess, found, verdict } = check(app, identifier, password, client).await?;
+    let Credentials { user, password: stored, .. } = &found;
+    let known = Some(user.id);
     let renewed = match verdict {
         Verdict::RightButOutdated => Some(app.hasher.hash(password).await?),
         _ => None,
@@ -80,13 +120,11 @@ pub async fn login(
         return failed(app, client, known, Error::InvalidCredentials).await;
     }
     sessions::insert(&mut tx, &session).await?;
-    let username = username_key.as_deref().map(Subject::Username);
-    guess
-        .succeeded(&mut tx, username.into_iter().chain(email_key.as_deref().map(Subject::Email)), now)
-        .await?;
+    guess.succeeded(&mut tx, Checked::names(&found), now).await?;
     let actor = client.actor(user.id);
     let succeeded = actor.did(Event::LoginSucceeded, user.id).with("session_id", session.id.to_string());
     app.audit.note(&mut tx, succeeded, now).await?;
+    tell_of_new_sign_in(app, &mut tx, user, session.id, client, now).await?;
     // Read again: hashing took a while, and a role that went meanwhile must not be signed into a token.
     let user = users::by_id(&mut tx, user.id).await?.ok_or(Error::InvalidCredentials)?;
     tx.commit().await?;

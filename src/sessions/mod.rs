@@ -37,7 +37,9 @@
 mod api_key;
 mod authenticate;
 mod end;
+mod end_by_link;
 mod introspect;
+mod letters;
 mod login;
 mod refresh;
 
@@ -46,12 +48,14 @@ use std::sync::Arc;
 
 pub use authenticate::{authenticate, known, note_uses};
 pub(crate) use end::end_all;
-pub use end::{LogoutScope, end, logout};
+pub use end::{LogoutScope, end, end_every, logout};
+pub use end_by_link::end_by_link;
 pub use introspect::{Introspected, introspect, revoke};
-pub use login::{Identifier, login};
+pub(crate) use letters::{letter, with_deed};
+pub use login::{Identifier, login, recognise};
 pub use refresh::refresh;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::audit::Actor;
@@ -89,6 +93,8 @@ const OURSELVES: &str = "portcullis";
 pub struct TokenResponse {
     pub access_token: String,
     pub expires_in: i64,
+    /// When the access token expires.
+    pub expires_at: DateTime<Utc>,
     pub refresh_token: String,
     pub refresh_expires_in: i64,
     pub user: Arc<User>,
@@ -116,6 +122,7 @@ fn issue(
     Ok(TokenResponse {
         access_token,
         expires_in: expires_at.timestamp() - now.timestamp(),
+        expires_at: expires_at.trunc_subsecs(0),
         refresh_token: app.refresh_tokens.write(session.id, generation),
         refresh_expires_in: (session.expires_at - now).num_seconds(),
         user,

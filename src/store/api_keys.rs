@@ -111,12 +111,6 @@ pub fn narrowed(roles: &Roles, to: &Roles) -> Roles {
     Roles::from(both.join(","))
 }
 
-/// Holds the user's row until the transaction ends, and changes nothing; `false` where the user is gone.
-pub async fn hold_user(tx: &mut Tx, user: UserId) -> Result<bool> {
-    let sql = "update users set disabled = disabled where id = $1";
-    Ok(tx.query(sql).bind(user).execute().await? == 1)
-}
-
 /// How many keys the user has.
 pub async fn count(db: impl Executor<'_>, user: UserId) -> Result<i64> {
     let sql = "select count(*) from api_keys where user_id = $1 and deleted_at is null";

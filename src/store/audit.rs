@@ -171,11 +171,21 @@ pub async fn set_key(db: &Db, before: &[u8], after: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The head, which is the caller's alone until the transaction ends; `None` where it is gone.
+/// The head, which is the caller's alone until the transaction ends; `None` where it is gone, or another's.
 pub async fn hold_head(tx: &mut Tx) -> Result<Option<Head>> {
-    // Changes nothing, but holds the row.
-    let sql = concat!("update audit_head set seq = seq where id = 1 returning ", head_columns!());
-    tx.query(sql).fetch_optional().await
+    // Others are not waited for: on a busy database that would be longer than a statement may take. SQLite has one writer.
+    let hold = tx.query_either(
+        concat!("select ", head_columns!(), " from audit_head where id = 1 for update skip locked"),
+        concat!("select ", head_columns!(), " from audit_head where id = 1"),
+    );
+    hold.fetch_optional().await
+}
+
+/// Whether the head is there, whoever holds it.
+pub async fn has_head(tx: &mut Tx) -> Result<bool> {
+    let (some,): (bool,) =
+        tx.query("select exists (select 1 from audit_head where id = 1)").fetch_one().await?;
+    Ok(some)
 }
 
 /// Moves the head.

@@ -21,6 +21,8 @@ pub enum Reason {
     UserUpdated,
     /// A key to sign with was made or dropped. Of no user, and no revocation.
     SigningKeysChanged,
+    /// A role is gone, and with it what was known of all who had it. Of no user, and no revocation.
+    RoleDeleted,
 }
 
 impl Reason {
@@ -34,6 +36,7 @@ impl Reason {
             Reason::UserDeleted => "user_deleted",
             Reason::UserUpdated => "user_updated",
             Reason::SigningKeysChanged => "signing_keys_changed",
+            Reason::RoleDeleted => "role_deleted",
         }
     }
 }
@@ -46,7 +49,7 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// Text, since a newer version may have more of them.
     pub reason: String,
-    /// `None`: it is one of the signing keys.
+    /// `None`: it concerns everyone, as one of the signing keys does.
     pub user_id: Option<UserId>,
     /// `None`: all of the user's sessions.
     pub session_id: Option<SessionId>,

@@ -93,6 +93,19 @@ pub async fn by_id(db: impl Executor<'_>, id: SessionId) -> Result<Option<Sessio
     db.query("select * from sessions where id = $1").bind(id).fetch_optional().await
 }
 
+/// Where a session began.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Origin {
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
+}
+
+/// Where the user's latest `limit` sessions began, whether they are open or not; but for one.
+pub async fn origins(tx: &mut Tx, user: UserId, except: SessionId, limit: u32) -> Result<Vec<Origin>> {
+    let sql = "select ip, user_agent from sessions where user_id = $1 and id <> $2 order by id desc limit $3";
+    tx.query(sql).bind(user).bind(except).bind(i64::from(limit)).fetch_all().await
+}
+
 /// The user's open sessions, newest first, from the one before `before` on.
 pub async fn page(
     db: impl Executor<'_>,

@@ -8,6 +8,7 @@
 mod access_token;
 mod authenticated;
 mod changes;
+mod end_link;
 mod keyring;
 mod keys;
 mod refresh_token;
@@ -19,6 +20,7 @@ mod stamps;
 pub use access_token::{Claims, Grant};
 pub use authenticated::{Authenticated, Credential};
 pub use changes::{Changes, Effect};
+pub use end_link::EndLinks;
 pub use keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};
 pub use keys::KeyState;
 pub use refresh_token::RefreshTokens;

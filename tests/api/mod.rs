@@ -4,17 +4,19 @@
 pub mod support;
 
 mod accounts;
-mod admin_changes;
-mod admin_users;
+mod admin;
 mod api_keys;
 mod audit;
 mod bodies;
+mod breaches;
+mod compat;
 mod envelope;
 mod feed;
 mod forward_auth;
 mod keys;
 mod limits;
 mod login;
+mod mail;
 mod oauth;
 mod operations;
 mod passwords;

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::http::endpoints;
+use portcullis::http::{Endpoint, tutorial_endpoints};
 use serde_json::Value;
 
 use crate::api::support::documented_routes;
+
+/// With those that a setting turns on.
+fn endpoints() -> Vec<Endpoint> {
+    portcullis::http::endpoints().into_iter().chain(tutorial_endpoints()).collect()
+}
 
 #[test]
 fn the_routes_are_those_of_the_document() {

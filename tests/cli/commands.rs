@@ -45,7 +45,7 @@ fn what_is_not_an_argument_is_told() {
         (&["--colour=red"][..], "--colour"),
         (&["serve", "--colour"], "--colour"),
         (&["dance"], "dance"),
-        (&["user", "delete"], "delete"),
+        (&["user", "delete"], "USER"),
         (&["user", "create"], "--username"),
         (&["--port"], "--port"),
     ] {

@@ -35,7 +35,7 @@ impl Walk<'_> {
             Body::Text(kind, text) => request.header("content-type", kind).body(text.to_owned()),
         };
         let (status, answer) = read(request).await;
-        for token in ["access_token", "refresh_token", "key"] {
+        for token in ["access_token", "refresh_token", "token", "key"] {
             self.hidden.extend(answer[token].as_str().map(str::to_owned));
         }
         self.sent.insert(id, (format!("{method} {path}"), status));
@@ -56,6 +56,17 @@ impl Walk<'_> {
     }
 }
 
+impl Walk<'_> {
+    /// With a token that is alone in a header.
+    async fn bare(&mut self, status: u16, what: &str, header: &str, token: &str) {
+        let id = format!("request-{}", self.sent.len());
+        let (method, path) = what.split_once(' ').unwrap();
+        let request = self.server.request(method, path).header("x-request-id", &id).header(header, token);
+        assert_eq!(read(request).await.0, status, "{what}");
+        self.sent.insert(id, (what.to_owned(), status));
+    }
+}
+
 enum Body<'a> {
     None,
     Json(Value),
@@ -70,7 +81,8 @@ async fn walk(walk: &mut Walk<'_>) -> String {
     let (login, refresh, me) = ("/api/v1/login", "/api/v1/refresh", "/api/v1/me");
     let user = json!({ "username": "ada", "email": "ada@example.com", "password": PASSWORD });
     let created = walk.expect(201, "POST", "/api/v1/register", None, Json(user.clone())).await;
-    walk.expect(409, "POST", "/api/v1/register", None, Json(user)).await;
+    walk.expect(409, "POST", "/api/v1/register", None, Json(user.clone())).await;
+    walk.expect(200, "POST", "/users/register", None, Json(user)).await;
     let bad = json!({ "username": "x", "email": GUESS, "password": PASSWORD });
     walk.expect(422, "POST", "/api/v1/register", None, Json(bad)).await;
 
@@ -87,6 +99,17 @@ async fn walk(walk: &mut Walk<'_>) -> String {
     walk.expect(413, "POST", login, None, Text(FORM, &large)).await;
     walk.expect(400, "POST", &format!("{login}?login=ada&password={PASSWORD}"), None, Nothing).await;
     walk.expect(405, "GET", &format!("{login}?password={PASSWORD}"), None, Nothing).await;
+
+    // As the tutorials' clients do it.
+    let form = format!("username=ada&password={PASSWORD}");
+    let other = walk.expect(200, "POST", "/loginEndpoint", None, Text(FORM, &form)).await;
+    let bare = other["token"].as_str().unwrap();
+    let form = format!("username=ada&password={GUESS}");
+    walk.expect(401, "POST", "/token", None, Text(FORM, &form)).await;
+    for (status, token) in [(200, bare), (401, token)] {
+        walk.bare(status, "POST /anEndpoint", "TOKEN", token).await;
+        walk.bare(status, "GET /need_login", "authorization", token).await;
+    }
 
     walk.expect(200, "GET", me, Some(access), Nothing).await;
     walk.expect(401, "GET", me, Some(&format!("{access}x")), Nothing).await;
@@ -145,6 +168,7 @@ async fn logged(rust_log: &str) -> (Vec<Value>, HashMap<String, (String, u16)>, 
     let place = Place::quick()
         .with("RUST_LOG", rust_log)
         .with("LOG_FORMAT", "json")
+        .with("COMPAT_ROUTES", "true")
         .with("SECRET_KEY", SECRET_KEY)
         .with("JWT_ALGORITHM", "HS256")
         .with("JWT_SECRET", JWT_SECRET);

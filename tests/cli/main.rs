@@ -5,11 +5,17 @@
 
 mod audit;
 mod commands;
+mod first_admin;
 mod import;
 mod keys;
 mod logs;
+mod mail;
+#[path = "../api/support/post/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the API suite needs the rest of it")]
+mod post;
 mod program;
 mod serving;
 mod stopping;
 mod usage;
+mod user_commands;
 mod users;

@@ -82,11 +82,12 @@ impl Place {
 
     /// Starts the service, and waits until it listens.
     pub fn serve(&self, arguments: &[&str]) -> Server {
-        let mut running = Running::new(self.command(arguments).spawn().unwrap());
-        let line = running.line_with("listening on http://");
-        let (_, after) = line.split_once("listening on ").unwrap();
-        let url = after.split([';', '"']).next().unwrap().trim().to_owned();
-        Server { running, url }
+        self.start(arguments).listening()
+    }
+
+    /// Starts the service.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        Running::new(self.command(arguments).spawn().unwrap())
     }
 }
 
@@ -165,6 +166,15 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// Waits until it does.
+    #[track_caller]
+    pub fn listening(mut self) -> Server {
+        let line = self.line_with("listening on http://");
+        let (_, after) = line.split_once("listening on ").unwrap();
+        let url = after.split([';', '"']).next().unwrap().trim().to_owned();
+        Server { running: self, url }
     }
 
     pub fn signal(&mut self, signal: Signal) {

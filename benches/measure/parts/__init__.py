@@ -1,6 +1,6 @@
 """What can be measured, by name, in the order in which a whole run does it. Each is a function from a `Bench` to rows."""
 
-from . import forward_auth, instructions, logins, me, memory, one_login, peers, refreshes, size, start, tokens, under_logins
+from . import forward_auth, instructions, logins, me, memory, one_login, peers, refreshes, scale, silence, size, start, tokens, under_logins
 
 PARTS = {
     "me": me.measure,
@@ -13,6 +13,10 @@ PARTS = {
     "refreshes": refreshes.measure,
     "memory": memory.measure,
     "start": start.measure,
+    "silence": silence.measure,
     "size": size.measure,
     "peers": peers.measure,
 }
+
+# What takes too long for a whole run.
+ALONE = {"scale": scale.measure}

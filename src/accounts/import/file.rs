@@ -45,10 +45,10 @@ impl File {
             _ => Format::Csv,
         };
         let format = format.unwrap_or(found);
-        let named = |row: &Value| row.get("username").is_some() || row.get("email").is_some();
+        let named = |row: &Value| ["username", "email", "name"].iter().any(|name| row.get(name).is_some());
         let ours = matches!(format, Format::JsonLines | Format::Csv);
         if ours && !rows.is_empty() && !rows.iter().flatten().any(named) {
-            let known = "JSON Lines or CSV with `username` or `email`, and exports of Supabase, Firebase, Keycloak and Django";
+            let known = "JSON Lines or CSV with `username`, `email` or `name`, and exports of Supabase, Firebase, Keycloak and Django";
             return Err(format!("this is no file of users that is known here; known are {known}"));
         }
         let mut file = File { format, rows };
@@ -162,7 +162,7 @@ mod tests {
     fn hash(record: &Record) -> Option<&str> {
         match record.secret.as_ref()? {
             Secret::Hash(hash) => Some(hash),
-            Secret::Plain(_) => None,
+            Secret::Password(_) => None,
         }
     }
 

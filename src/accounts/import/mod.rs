@@ -3,7 +3,9 @@
 //! A [`File`] gives [`Record`]s, of which nothing is believed yet; [`check`](Import::check) makes a [`Candidate`] of one,
 //! or says why not; [`write`](Import::write) makes the accounts of a batch in one transaction. Who exists already, by name
 //! or address, is left alone, so that an import that was broken off is simply run again. Hashes are kept as they are and
-//! replaced at login; only a password in plain text is hashed here.
+//! replaced at login. Passwords in plain text are refused unless they are [allowed](Allowed), and then hashed here: the
+//! database never has one. Each account that is made is an event of the audit log in its transaction, and each
+//! [run](Import::end) is one.
 
 mod django;
 mod file;
@@ -24,8 +26,9 @@ pub use record::{Record, Secret};
 
 use super::{DisplayName, EmailAddress, Username, role_name};
 use crate::app::App;
+use crate::audit::{Actor, Event};
 use crate::error::{Broken, Result};
-use crate::hasher::{PasswordHash, Verdict, normalised};
+use crate::hasher::{PasswordHash, Unusable, Verdict, normalised};
 use crate::id::UserId;
 use crate::store::roles;
 use crate::store::users::{self, NewUser};
@@ -37,9 +40,20 @@ const HASHED_AT_ONCE: usize = 8;
 pub struct Import<'a> {
     app: &'a App,
     known_roles: BTreeSet<String>,
-    create_roles: bool,
+    allowed: Allowed,
     /// The keys of names and addresses that earlier rows have.
     seen: HashSet<String>,
+    /// How many accounts were made so far.
+    made: u64,
+}
+
+/// What an import does only where it is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// To make roles that don't exist; else who has one is refused.
+    pub new_roles: bool,
+    /// To take a password for what it is, and hash it, where it is no hash of a known form.
+    pub plain_text_passwords: bool,
 }
 
 /// A user that can be made.
@@ -63,10 +77,9 @@ enum Password {
 }
 
 impl<'a> Import<'a> {
-    /// Roles that don't exist are made where `create_roles` says so; else who has one is refused.
-    pub async fn new(app: &'a App, create_roles: bool) -> Result<Import<'a>> {
+    pub async fn new(app: &'a App, allowed: Allowed) -> Result<Import<'a>> {
         let known_roles = roles::names(&app.db).await?.into_iter().collect();
-        Ok(Import { app, known_roles, create_roles, seen: HashSet::new() })
+        Ok(Import { app, known_roles, allowed, seen: HashSet::new(), made: 0 })
     }
 
     /// Holds a record to the rules for accounts, and its hash to those that can be verified. The error is the reason for the
@@ -90,7 +103,7 @@ impl<'a> Import<'a> {
         }
         let password = match secret {
             None => return Err("it has no password".to_owned()),
-            Some(Secret::Plain(password)) => Password::Plain(password),
+            Some(Secret::Password(text)) => self.password(text)?,
             Some(Secret::Hash(text)) => {
                 let hash = self.app.hasher.adopt(&text);
                 Password::Hashed(hash.map_err(|error| format!("its password hash is {error}"))?)
@@ -112,8 +125,26 @@ impl<'a> Import<'a> {
         })
     }
 
+    /// What stands in a column `password`. A hash that was taken for a password would be one: whoever stole the hashes could
+    /// log in with them. So what looks like one is never taken.
+    fn password(&self, text: Zeroizing<String>) -> Result<Password, String> {
+        match self.app.hasher.adopt(&text) {
+            Ok(hash) => Ok(Password::Hashed(hash)),
+            Err(Unusable::Unknown) if looks_like_a_hash(&text) => {
+                Err("its password looks like a hash, but of no known form".to_owned())
+            }
+            Err(Unusable::Unknown) if self.allowed.plain_text_passwords => Ok(Password::Plain(text)),
+            Err(Unusable::Unknown) => {
+                Err("its password is no known form of password hash; if it is the password itself, \
+                                           --plain-text-passwords takes it, and hashes it"
+                    .to_owned())
+            }
+            Err(error) => Err(format!("its password hash is {error}")),
+        }
+    }
+
     fn may_have(&self, role: &str) -> bool {
-        self.known_roles.contains(role) || self.create_roles && role_name(role).is_some()
+        self.known_roles.contains(role) || self.allowed.new_roles && role_name(role).is_some()
     }
 
     /// Whether there is someone of that name or address, in the database or in the rows before.
@@ -129,7 +160,7 @@ impl<'a> Import<'a> {
     /// Makes the accounts of a batch, all or none; for each, whether it was made, and did not exist already.
     pub async fn write(&mut self, batch: Vec<Candidate>) -> Result<Vec<bool>> {
         let batch = self.hashed(batch).await?;
-        let now = self.app.clock.now();
+        let (audit, actor, now) = (&self.app.audit, Actor::service(), self.app.clock.now());
         let mut tx = self.app.db.begin().await?;
         let mut made = Vec::with_capacity(batch.len());
         let mut new_roles = BTreeSet::new();
@@ -149,16 +180,31 @@ impl<'a> Import<'a> {
             if !inserted {
                 continue;
             }
+            audit.note(&mut tx, actor.did(Event::UserCreated, user.id), now).await?;
             for role in &candidate.roles {
                 if !self.known_roles.contains(role) && new_roles.insert(role.clone()) {
-                    roles::insert(&mut tx, role, "Came with an import.").await?;
+                    roles::insert(&mut tx, role, Some("Came with an import.")).await?;
                 }
                 roles::grant(&mut tx, user.id, role).await?;
+                audit
+                    .note(&mut tx, actor.did(Event::RoleGranted, user.id).with("role", role.as_str()), now)
+                    .await?;
             }
         }
         tx.commit().await?;
         self.known_roles.extend(new_roles);
+        self.made += made.iter().filter(|made| **made).count() as u64;
         Ok(made)
+    }
+
+    /// Keeps in the audit log that there was this import, and how many accounts it made; nothing where it made none. Also for
+    /// one that failed in the middle.
+    pub async fn end(self) -> Result<()> {
+        if self.made == 0 {
+            return Ok(());
+        }
+        let imported = Actor::service().did(Event::UsersImported, None).with("count", self.made);
+        self.app.audit.note(&self.app.db, imported, self.app.clock.now()).await
     }
 
     /// Those in plain text are of no use to who reads the database, and so never get there.
@@ -208,6 +254,21 @@ impl Candidate {
             Password::Plain(kept) => Ok(normalised(password) == normalised(kept)),
         }
     }
+}
+
+/// What ends in MD5 or a SHA in hexadecimal, or begins with the name of a scheme between `$` or in `{}`.
+fn looks_like_a_hash(text: &str) -> bool {
+    let last = text.rsplit(['$', ':', '}']).next().unwrap_or_default();
+    let hex =
+        [32, 40, 56, 64, 96, 128].contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let named = |open: char, close: char| {
+        let parts = text.strip_prefix(open).and_then(|rest| rest.split_once(close));
+        parts.is_some_and(|(scheme, rest)| {
+            let is_name = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            (1..=16).contains(&scheme.len()) && is_name && rest.len() >= 20
+        })
+    };
+    hex || named('$', '$') || named('{', '}')
 }
 
 /// Many systems have the address for a username, which here can't have an `@`: then it is the address alone.

@@ -22,7 +22,8 @@ pub struct Record {
 /// What a file has of a password.
 pub enum Secret {
     Hash(String),
-    Plain(Zeroizing<String>),
+    /// What stands in a column `password`, which may be either.
+    Password(Zeroizing<String>),
 }
 
 impl std::fmt::Debug for Secret {
@@ -31,17 +32,26 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Our own form, which [`export`](crate::accounts::export) writes.
+/// Our own form, which [`export`](crate::accounts::export) writes, and the tables that small applications have for users: with a
+/// `name`, and a `password` which is mostly the hash of one.
 pub fn read(row: &Value) -> Result<Record, String> {
     let secret = match (text(row, "password_hash")?, text(row, "password")?) {
         (Some(hash), _) => Some(Secret::Hash(hash)),
-        (None, password) => password.map(|password| Secret::Plain(Zeroizing::new(password))),
+        (None, password) => password.map(|password| Secret::Password(Zeroizing::new(password))),
     };
+    let (mut username, email) = (text(row, "username")?, text(row, "email")?);
+    let (mut display_name, name) = (text(row, "display_name")?, text(row, "name")?);
+    // Many have the same name: only who has nothing else logs in with it.
+    if username.is_none() && email.is_none() {
+        username = name;
+    } else {
+        display_name = display_name.or(name);
+    }
     Ok(Record {
-        username: text(row, "username")?,
-        email: text(row, "email")?,
+        username,
+        email,
         email_verified: flag(row, "email_verified")?,
-        display_name: text(row, "display_name")?,
+        display_name,
         disabled: flag(row, "disabled")?,
         roles: list(row, "roles")?,
         created_at: text(row, "created_at")?.map(|text| time(&text)).transpose()?,

@@ -2,5 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod quotas;
+pub(super) mod roles;
+pub(super) mod sessions;
 pub(super) mod usage;
 pub(super) mod users;

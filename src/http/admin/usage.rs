@@ -6,9 +6,9 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::Admin;
-use crate::http::params::{List, Params};
+use crate::http::params::Params;
 use crate::http::usage::days;
 use crate::id::UserId;
 use crate::store::usage::{OfAll, OfUser, OnDay, by_day, by_service, by_user};
@@ -47,44 +47,33 @@ pub(in crate::http) async fn list(app: Data<App>, _admin: Admin, params: Params)
         "service" => Some(Group::Service),
         _ => None,
     })?;
-    let (days, limit) = (days(&app, &params)?, params.limit()?);
-    let cursor = params.cursor()?;
-    let rows = limit + 1;
+    let days = days(&app, &params)?;
     // A cursor has its list's letter, the number, and whose it is.
     Ok(match group.unwrap_or(Group::Day) {
         Group::Day => {
-            let before = cursor
-                .map(|cursor| place(&cursor, b'd', |rest| rest.is_empty().then_some(())))
-                .transpose()?;
-            let rows = by_day(&app.db, days, before.map(|(day, ())| day), rows).await?;
+            let none = |rest: &[u8]| rest.is_empty().then_some(());
+            let page = params.page_after(|cursor| place(cursor, b'd', none))?;
+            let rows = by_day(&app.db, days, page.before.map(|(day, ())| day), page.rows()).await?;
             let item = |row: OnDay| DayBody { day: date_of(row.day), requests: row.requests };
-            HttpResponse::Ok().json(List::of(rows, limit, |row| written(b'd', row.day, b""), item))
+            HttpResponse::Ok().json(page.list(rows, |row| written(b'd', row.day, b""), item))
         }
         Group::User => {
             let id = |rest: &[u8]| <[u8; 16]>::try_from(rest).ok().map(UserId::from);
-            let after = cursor.map(|cursor| place(&cursor, b'u', id)).transpose()?;
-            let rows = by_user(&app.db, days, after, rows).await?;
+            let page = params.page_after(|cursor| place(cursor, b'u', id))?;
+            let rows = by_user(&app.db, days, page.before, page.rows()).await?;
             let item = |row: OfUser| OfUserBody { user_id: row.user_id, requests: row.requests };
-            HttpResponse::Ok().json(List::of(
-                rows,
-                limit,
-                |row| written(b'u', row.requests, row.user_id.as_bytes()),
-                item,
-            ))
+            let key = |row: &OfUser| written(b'u', row.requests, row.user_id.as_bytes());
+            HttpResponse::Ok().json(page.list(rows, key, item))
         }
         Group::Service => {
             let name =
                 |rest: &[u8]| String::from_utf8(rest.to_vec()).ok().filter(|name| !name.contains('\0'));
-            let after = cursor.map(|cursor| place(&cursor, b's', name)).transpose()?;
-            let after = after.as_ref().map(|(requests, name)| (*requests, name.as_str()));
-            let rows = by_service(&app.db, days, after, rows).await?;
+            let page = params.page_after(|cursor| place(cursor, b's', name))?;
+            let after = page.before.as_ref().map(|(requests, name)| (*requests, name.as_str()));
+            let rows = by_service(&app.db, days, after, page.rows()).await?;
             let item = |row: OfAll| OfServiceBody { service: row.service, requests: row.requests };
-            HttpResponse::Ok().json(List::of(
-                rows,
-                limit,
-                |row| written(b's', row.requests, row.service.as_bytes()),
-                item,
-            ))
+            let key = |row: &OfAll| written(b's', row.requests, row.service.as_bytes());
+            HttpResponse::Ok().json(page.list(rows, key, item))
         }
     })
 }
@@ -93,8 +82,7 @@ fn written(list: u8, number: i64, rest: &[u8]) -> Vec<u8> {
     [&[list][..], &number.to_be_bytes(), rest].concat()
 }
 
-fn place<T>(cursor: &[u8], list: u8, read: impl FnOnce(&[u8]) -> Option<T>) -> Result<(i64, T)> {
-    let parts = cursor.strip_prefix(&[list]).and_then(|cursor| cursor.split_first_chunk());
-    let place = parts.and_then(|(number, rest)| Some((i64::from_be_bytes(*number), read(rest)?)));
-    place.ok_or(Error::InvalidCursor)
+fn place<T>(cursor: &[u8], list: u8, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<(i64, T)> {
+    let (number, rest) = cursor.strip_prefix(&[list])?.split_first_chunk()?;
+    Some((i64::from_be_bytes(*number), read(rest)?))
 }

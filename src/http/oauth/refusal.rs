@@ -32,9 +32,10 @@ impl Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         match error {
-            Error::InvalidCredentials | Error::AccountDisabled | Error::InvalidRefreshToken => {
-                Refusal::new("invalid_grant", error.to_string())
-            }
+            Error::InvalidCredentials
+            | Error::AccountDisabled
+            | Error::EmailNotVerified
+            | Error::InvalidRefreshToken => Refusal::new("invalid_grant", error.to_string()),
             Error::MalformedBody(_) => Refusal::invalid_request(error.to_string()),
             Error::UnsupportedMediaType => Refusal::invalid_request(
                 "Send application/x-www-form-urlencoded, without a content-encoding.",

@@ -44,7 +44,7 @@ const TRUST: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Effect {
     reason: Reason,
-    /// `None`: of the signing keys.
+    /// `None`: on everyone.
     user: Option<UserId>,
     sessions: Vec<Option<SessionId>>,
 }
@@ -66,7 +66,12 @@ impl Effect {
 
     /// That a key was made or dropped.
     pub fn on_signing_keys() -> Effect {
-        Effect { reason: Reason::SigningKeysChanged, user: None, sessions: vec![None] }
+        Effect::on_everyone(Reason::SigningKeysChanged)
+    }
+
+    /// On all that is known of anyone: one row, where there may be a hundred thousand users. Each is read again when next seen.
+    pub fn on_everyone(reason: Reason) -> Effect {
+        Effect { reason, user: None, sessions: vec![None] }
     }
 }
 
@@ -169,9 +174,10 @@ impl Changes {
     ) -> Result<bool> {
         let news = feed.read(position.seen).await?;
         let mut next = *position;
-        let of_keys = |change: &Change| change.user_id.is_none();
+        // Of what concerns everyone, the keys are read again in any case.
+        let of_all = |change: &Change| change.user_id.is_none();
         match next.advance(&news) {
-            Old::These(changes) if !failed && !changes.iter().any(of_keys) => {
+            Old::These(changes) if !failed && !changes.iter().any(of_all) => {
                 for change in changes {
                     self.forget(change.user_id, change.session_id);
                 }

@@ -1,7 +1,7 @@
 //! Bringing users along and taking them along, on both databases; the commands are tried in `tests/cli`.
 
 use portcullis::accounts;
-use portcullis::accounts::import::{File, Import};
+use portcullis::accounts::import::{Allowed, File, Import};
 use serde_json::{Value, json};
 
 use crate::api::support::Server;
@@ -30,12 +30,13 @@ async fn an_imported_user_is_a_user() {
     let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
     let file = File::read(&text, None).unwrap();
     let now = server.clock.now();
+    let allowed = Allowed { new_roles: true, plain_text_passwords: true };
     for (made, dry) in [
         ([true, false, true, false, true], true),
         ([true, false, true, false, true], false),
         ([false; 5], false),
     ] {
-        let mut import = Import::new(&server.app, true).await.unwrap();
+        let mut import = Import::new(&server.app, allowed).await.unwrap();
         let candidates: Result<Vec<_>, _> =
             file.records(None, now).map(|record| import.check(record.unwrap())).collect();
         let candidates = candidates.unwrap();
@@ -47,8 +48,29 @@ async fn an_imported_user_is_a_user() {
             assert_eq!(would, made);
         } else {
             assert_eq!(import.write(candidates).await.unwrap(), made);
+            import.end().await.unwrap();
         }
     }
+
+    let log: Vec<(String, bool, bool, String)> = server
+        .sql("select event, actor_id is null, user_id is null, cast(details as text) from audit_events order by id")
+        .fetch_all()
+        .await
+        .unwrap();
+    let told: Vec<_> = log
+        .iter()
+        .map(|(event, ..)| event.as_str())
+        .filter(|event| *event != "signing_key_rotated")
+        .collect();
+    let ada = ["user_created", "role_granted", "role_granted"];
+    let expected =
+        [&["user_registered"][..], &ada, &["user_created", "user_created", "users_imported"]].concat();
+    assert_eq!(told, expected, "a run that made nobody leaves nothing");
+    let (_, by_nobody, to_nobody, details) = log.last().unwrap();
+    assert!(*by_nobody && *to_nobody, "{log:?}");
+    assert_eq!(serde_json::from_str::<Value>(details).unwrap(), json!({ "count": 3 }));
+    let names = ["ada", "bob", "plain", "example.com", "tidal"];
+    assert!(names.iter().all(|name| !format!("{log:?}").contains(name)), "{log:?}");
 
     let login = async |name: &str, password: &str| {
         server.post("/api/v1/login").json(json!({ "login": name, "password": password })).send().await

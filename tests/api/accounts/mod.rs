@@ -1,8 +1,11 @@
-//! `/api/v1/register` and `/api/v1/me`.
+//! `/api/v1/register`, `/api/v1/me`, and what is mailed to who has an account.
 
 mod delete;
+mod email;
 mod import;
+mod letters;
 mod profile;
+mod recovery;
 mod register;
 
 use serde_json::Value;

@@ -216,3 +216,39 @@ async fn what_can_not_be_kept_does_not_happen() {
     register().expect(201).await;
     login("ada").expect(200).await;
 }
+
+/// Nor what an admin does.
+#[actix_web::test]
+async fn what_an_admin_does_and_can_not_be_kept_does_not_happen() {
+    let server = Server::start().await;
+    let (admin, ada) = (server.admin("root").await, server.user("ada").await);
+    let user = format!("/api/v1/admin/users/{}", id_of(&server, &ada).await);
+    let roles = "/api/v1/admin/roles";
+    server.post(roles).bearer(&admin.access).json(json!({ "name": "auditor" })).expect(201).await;
+    server.patch(&user).bearer(&admin.access).json(json!({ "roles": ["auditor"] })).expect(200).await;
+    let state = async || {
+        let users = server.get("/api/v1/admin/users").bearer(&admin.access).expect(200).await.json();
+        let roles = server.get(roles).bearer(&admin.access).expect(200).await.json();
+        json!([users["items"], roles["items"]])
+    };
+    let before = state().await;
+
+    server.sql("alter table audit_events rename to audit_events_away").execute().await.unwrap();
+    for request in [
+        server.post("/api/v1/admin/users").json(json!({ "username": "eve", "password": PASSWORD })),
+        server.patch(&user).json(json!({ "username": "eve" })),
+        server.patch(&user).json(json!({ "disabled": true })),
+        server.patch(&user).json(json!({ "password": "another-lantern-77" })),
+        server.patch(&user).json(json!({ "roles": ["introspect"] })),
+        server.delete(&format!("{user}/sessions")),
+        server.delete(&user),
+        server.post(roles).json(json!({ "name": "new" })),
+        server.delete(&format!("{roles}/auditor")),
+    ] {
+        request.bearer(&admin.access).expect_problem(500, "internal").await;
+    }
+    server.sql("alter table audit_events_away rename to audit_events").execute().await.unwrap();
+    assert_eq!(state().await, before);
+    server.get("/api/v1/me").bearer(&ada.access).expect(200).await;
+    server.login("ada").await;
+}

@@ -2,12 +2,16 @@
 
 mod contract;
 mod database;
+mod mailbox;
+mod post;
 mod proxy;
+mod raw;
 mod request;
 mod server;
 
 pub use contract::documented_routes;
 pub use database::Database;
+pub use post::{Manner, SmtpServer};
 pub use proxy::Proxy;
 pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};

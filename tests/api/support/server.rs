@@ -1,6 +1,7 @@
 //! A server of the test's own.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +11,13 @@ use portcullis::app::App;
 use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::http::Routes;
+use portcullis::mail::Letter;
 use portcullis::{cli, http};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::database::Scratch;
+use super::post::Received;
 use super::proxy::Proxy;
 use super::request::Request;
 
@@ -27,7 +31,19 @@ pub struct Server {
     pub url: String,
     http: reqwest::Client,
     handle: ServerHandle,
-    scratch: Rc<Scratch>,
+    shared: Rc<Shared>,
+}
+
+/// What goes when the last server of a test does.
+struct Shared {
+    database: Scratch,
+    mails: TempDir,
+}
+
+impl Shared {
+    async fn new() -> Rc<Shared> {
+        Rc::new(Shared { database: Scratch::new(crate::DATABASE).await, mails: tempfile::tempdir().unwrap() })
+    }
 }
 
 /// What a login answers.
@@ -53,47 +69,47 @@ impl Server {
         settings: &[&str],
         routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     ) -> Server {
-        let scratch = Rc::new(Scratch::new(crate::DATABASE).await);
-        let url = scratch.url();
+        let shared = Shared::new().await;
+        let url = shared.database.url();
         let clock = Clock::manual(Clock::system().now());
-        Server::on(scratch, &url, clock, settings, routes).await
+        Server::on(shared, &url, clock, settings, routes).await
     }
 
     /// With a proxy before the database, to cut the line at.
     pub async fn behind_a_proxy() -> (Server, Proxy) {
-        let scratch = Rc::new(Scratch::new(crate::DATABASE).await);
-        let (proxy, url) = Proxy::before(&scratch.url()).await;
-        let server = Server::on(scratch, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await;
+        let shared = Shared::new().await;
+        let (proxy, url) = Proxy::before(&shared.database.url()).await;
+        let server = Server::on(shared, &url, Clock::manual(Clock::system().now()), &[], |_| {}).await;
         (server, proxy)
     }
 
     /// What came of starting the service once more on the same database: its error, if any.
     pub async fn start_again(&self, settings: &[&str]) -> Result<(), String> {
-        let config = config(&self.scratch.url(), settings);
+        let config = config(&self.shared.database.url(), self.shared.mails.path(), settings);
         App::start(config, self.clock.clone()).await.map(drop).map_err(|error| format!("{error:#}"))
     }
 
     /// A second server on the same database and clock, behind a proxy.
     pub async fn replica_behind_a_proxy(&self) -> (Server, Proxy) {
-        let (proxy, url) = Proxy::before(&self.scratch.url()).await;
-        let server = Server::on(self.scratch.clone(), &url, self.clock.clone(), &[], |_| {}).await;
+        let (proxy, url) = Proxy::before(&self.shared.database.url()).await;
+        let server = Server::on(self.shared.clone(), &url, self.clock.clone(), &[], |_| {}).await;
         (server, proxy)
     }
 
     /// A second server on the same database and clock.
     pub async fn replica(&self, settings: &[&str]) -> Server {
-        let url = self.scratch.url();
-        Server::on(self.scratch.clone(), &url, self.clock.clone(), settings, |_| {}).await
+        let url = self.shared.database.url();
+        Server::on(self.shared.clone(), &url, self.clock.clone(), settings, |_| {}).await
     }
 
     async fn on(
-        scratch: Rc<Scratch>,
+        shared: Rc<Shared>,
         database: &str,
         clock: Clock,
         settings: &[&str],
         routes: impl Fn(&mut Routes) + Clone + Send + 'static,
     ) -> Server {
-        let config = config(database, settings);
+        let config = config(database, shared.mails.path(), settings);
         let app = Arc::new(App::start(config, clock.clone()).await.expect("the service starts"));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -101,7 +117,7 @@ impl Server {
         let handle = server.handle();
         actix_web::rt::spawn(server);
         let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        let server = Server { app, clock, url, http, handle, scratch };
+        let server = Server { app, clock, url, http, handle, shared };
         server.follows().await;
         server
     }
@@ -181,7 +197,7 @@ impl Server {
 
     /// A user with a role, logged in.
     pub async fn user_with(&self, username: &str, role: &str) -> Tokens {
-        use portcullis::accounts::{self, Password, Registration, Username};
+        use portcullis::accounts::{self, Password, Registration, Standing, Username};
         use portcullis::audit::Actor;
         let registration = Registration {
             username: Some(Username::parse(username).unwrap()),
@@ -189,8 +205,36 @@ impl Server {
             password: Password::parse(&self.app, PASSWORD).await.unwrap().unwrap(),
             display_name: None,
         };
-        accounts::create(&self.app, &registration, &[role.to_owned()], &Actor::service()).await.unwrap();
+        let standing = Standing { roles: vec![role.to_owned()], ..Standing::default() };
+        accounts::create(&self.app, &registration, &standing, &Actor::service()).await.unwrap();
         self.login(username).await
+    }
+
+    /// All mails that were written so far, or asked for, in the order in which they were posted. Only where there is no mail
+    /// server.
+    pub async fn mails(&self) -> Vec<Received> {
+        portcullis::accounts::answer_link_requests(&self.app).await.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.mails_to_send().await > 0 {
+            assert!(Instant::now() < deadline, "the mails are not sent");
+            self.app.mail.deliver(&self.app.db, &self.clock).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Received::all_in(self.shared.mails.path())
+    }
+
+    /// How many mails are on their way.
+    pub async fn mails_to_send(&self) -> i64 {
+        let sql = "select count(*) from mails where failed_at is null";
+        let (count,): (i64,) = self.sql(sql).fetch_one().await.unwrap();
+        count
+    }
+
+    /// Has a letter sent.
+    pub async fn posts(&self, letter: Letter) {
+        let mut tx = self.app.db.begin().await.unwrap();
+        self.app.mail.post(&mut tx, letter, self.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// Runs a statement in the server's database, for what no endpoint does or shows.
@@ -200,12 +244,13 @@ impl Server {
 }
 
 /// The settings of all tests, and further ones; of a flag that is given twice the last one counts.
-fn config(database: &str, settings: &[&str]) -> Config {
+fn config(database: &str, mails: &Path, settings: &[&str]) -> Config {
     let database = format!("--database-url={database}");
     let fixed = ["portcullis", "--bcrypt-cost=4", "--secret-key=test-key-not-secret-0123456789ab", &database];
     let name = |flag: &str| flag.split('=').next().unwrap().to_owned();
     let fixed = fixed.into_iter().filter(|fixed| settings.iter().all(|setting| name(setting) != name(fixed)));
-    cli::config_from(fixed.chain(settings.iter().copied()), []).expect("sound settings")
+    let config = cli::config_from(fixed.chain(settings.iter().copied()), []).expect("sound settings");
+    Config { mail_folder: mails.to_owned(), ..config }
 }
 
 impl Drop for Server {

@@ -1,6 +1,16 @@
 //! `users`.
 
+mod address;
+mod edit;
+mod password;
+mod search;
+
 use chrono::{DateTime, Utc};
+
+pub use address::{set_email, set_verified};
+pub use edit::{Edit, hold, set};
+pub use password::{set_login, set_password};
+pub use search::{Filter, page, page_sql};
 
 use super::db::{Executor, Tx};
 use crate::error::{Error, Result};
@@ -79,6 +89,9 @@ pub struct NewUser<'a> {
     pub created_at: DateTime<Utc>,
 }
 
+/// The version of a user's first password.
+pub const FIRST_PASSWORD: i64 = 1;
+
 /// The columns of [`User`] from `users u`.
 macro_rules! user_columns {
     () => {
@@ -119,44 +132,6 @@ pub async fn password(db: impl Executor<'_>, id: UserId) -> Result<Option<Stored
     db.query(sql).bind(id).fetch_optional().await
 }
 
-/// What [`page`] looks for.
-#[derive(Debug, Default)]
-pub struct Filter {
-    /// The start of a username or e-mail address, in lower case.
-    pub prefix: Option<String>,
-    pub role: Option<String>,
-    pub disabled: Option<bool>,
-}
-
-/// Users, newest first, from the one before `before` on.
-pub async fn page(
-    db: impl Executor<'_>,
-    filter: &Filter,
-    before: Option<UserId>,
-    limit: u32,
-) -> Result<Vec<User>> {
-    let sql = concat!(
-        "select ",
-        user_columns!(),
-        " from users u where (cast($1 as uuid) is null or u.id < $1) \
-         and (cast($2 as text) is null or u.username_key between $2 and $3 or u.email_key between $2 and $3) \
-         and (cast($4 as text) is null or exists (select 1 from user_roles f where f.user_id = u.id and f.role = $4)) \
-         and (cast($5 as boolean) is null or u.disabled = $5) \
-         order by u.id desc limit $6"
-    );
-    // The greatest character there is, so that the range holds whatever starts with the prefix.
-    let prefix_end = filter.prefix.as_ref().map(|prefix| format!("{prefix}{}", char::MAX));
-    db.query(sql)
-        .bind(before)
-        .bind(filter.prefix.as_deref())
-        .bind(prefix_end)
-        .bind(filter.role.as_deref())
-        .bind(filter.disabled)
-        .bind(i64::from(limit))
-        .fetch_all()
-        .await
-}
-
 /// Users with their passwords, in the order of their ids, from the one after `after` on.
 pub async fn credentials_page(
     db: impl Executor<'_>,
@@ -193,7 +168,7 @@ pub async fn taken(
 pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc>) -> Result<bool> {
     let sql = "insert into users (id, username, username_key, email, email_key, email_verified, display_name, \
                password_hash, password_version, disabled, created_at, updated_at) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11) on conflict do nothing";
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $9, $10, $11) on conflict do nothing";
     let inserted = db
         .query(sql)
         .bind(user.id)
@@ -207,6 +182,7 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
         .bind(user.disabled)
         .bind(user.created_at)
         .bind(now)
+        .bind(FIRST_PASSWORD)
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -237,59 +213,13 @@ pub async fn set_profile(
         .await;
     match set {
         Ok(_) => Ok(()),
-        // Of the columns set here only the username's key is unique.
-        Err(Error::Internal(cause)) if is_conflict(&cause) => Err(Error::UsernameTaken),
-        Err(error) => Err(error),
+        Err(error) => Err(edit::taken(error)),
     }
 }
 
-fn is_conflict(cause: &anyhow::Error) -> bool {
-    let error = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
-    error.is_some_and(|error| error.is_unique_violation())
-}
-
-/// Notes a login, and renews the hash of the password where there is a new one; unless the account was disabled or
-/// its password changed since `version` was read: then `false`. The row stays locked until the transaction ends, so
-/// that what ends all sessions either sees the new session or comes first.
-pub async fn set_login(
-    tx: &mut Tx,
-    id: UserId,
-    version: i64,
-    renewed: Option<&PasswordHash>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let sql = "update users set last_login_at = $3, password_hash = coalesce($4, password_hash) \
-               where id = $1 and password_version = $2 and not disabled";
-    Ok(tx.query(sql).bind(id).bind(version).bind(now).bind(renewed).execute().await? == 1)
-}
-
-/// Replaces the password of `version`; `false` where it is no longer that.
-pub async fn set_password(
-    tx: &mut Tx,
-    id: UserId,
-    version: i64,
-    new: &PasswordHash,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let sql = "update users set password_hash = $3, password_version = password_version + 1, updated_at = $4 \
-               where id = $1 and password_version = $2";
-    Ok(tx.query(sql).bind(id).bind(version).bind(new).bind(now).execute().await? == 1)
-}
-
-/// Disables or enables the user, where there is something to set, and notes that it was changed in any case; `false` where
-/// it is gone.
-pub async fn set_disabled(
-    tx: &mut Tx,
-    id: UserId,
-    disabled: Option<bool>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let sql = "update users set disabled = coalesce($2, disabled), updated_at = $3 where id = $1";
-    Ok(tx.query(sql).bind(id).bind(disabled).bind(now).execute().await? == 1)
-}
-
-/// Deletes the user and, by cascade, all that belongs to it; `false` where its password is no longer of `version`.
-pub async fn delete(tx: &mut Tx, id: UserId, version: i64) -> Result<bool> {
-    let sql = "delete from users where id = $1 and password_version = $2";
+/// Deletes the user and, by cascade, all that belongs to it; `false` where it is gone, or its password no longer of `version`,
+/// where one is given.
+pub async fn delete(tx: &mut Tx, id: UserId, version: Option<i64>) -> Result<bool> {
+    let sql = "delete from users where id = $1 and (cast($2 as bigint) is null or password_version = $2)";
     Ok(tx.query(sql).bind(id).bind(version).execute().await? == 1)
 }

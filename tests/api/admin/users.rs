@@ -5,9 +5,8 @@ use std::time::Duration;
 use portcullis::id::UserId;
 use serde_json::{Value, json};
 
+use super::USERS;
 use crate::api::support::{PASSWORD, Server, Tokens};
-
-const USERS: &str = "/api/v1/admin/users";
 
 async fn list(server: &Server, admin: &Tokens, query: &str) -> Value {
     server.get(&format!("{USERS}?{query}")).bearer(&admin.access).expect(200).await.json()
