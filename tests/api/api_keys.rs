@@ -96,6 +96,8 @@ async fn a_key_does_not_touch_the_account_whatever_its_roles() {
         ("PATCH", "/api/v1/me", json!({ "display_name": "X" })),
         ("DELETE", "/api/v1/me", json!({ "password": PASSWORD })),
         ("PUT", "/api/v1/me/password", password),
+        ("PUT", "/api/v1/me/email", json!({ "email": "new@example.com", "password": PASSWORD })),
+        ("POST", "/api/v1/email/verify/resend", json!({})),
         ("POST", "/api/v1/logout", json!({ "scope": "all" })),
         ("GET", "/api/v1/me/sessions", json!({})),
         ("DELETE", &format!("/api/v1/me/sessions/{session}"), json!({})),

@@ -35,6 +35,11 @@ async fn a_users_sessions_are_listed_as_the_user_sees_them() {
     };
     assert_eq!(current(list(&server, &admin, &root, "").await), [false, true]);
     assert_eq!(current(list(&server, &other, &root, "").await), [true, false]);
+    // A key has none.
+    let made = server.post("/api/v1/me/keys").bearer(&admin.access).json(json!({ "name": "k" }));
+    let made = made.expect(201).await.json();
+    let by_key = server.get(&format!("{USERS}/{root}/sessions")).bearer(made["key"].as_str().unwrap());
+    assert_eq!(current(by_key.expect(200).await.json()), [false, false]);
 }
 
 #[actix_web::test]

@@ -143,6 +143,31 @@ async fn a_logout_and_a_disabled_account_hold_at_once() {
 }
 
 #[actix_web::test]
+async fn an_api_key_is_good_too_and_a_quota_holds() {
+    let server = with_ada().await;
+    let access = log_in(&server).await;
+    let made = server.post("/api/v1/me/keys").bearer(&access).json(json!({ "name": "k" }));
+    let made = made.expect(201).await.json();
+    let key = made["key"].as_str().unwrap();
+    let_in(&server, key).await;
+
+    let root = server.admin("root").await;
+    let quota = format!("/api/v1/admin/users/{}/quota", super::id_of(&server, &access).await);
+    let nothing = json!({ "requests": 0, "per": "day" });
+    server.put(&quota).bearer(&root.access).json(nothing).expect(200).await;
+    for (what, header, _) in protected() {
+        for token in [key, &access] {
+            let answer = python(&server, what, &format!("{header}: {token}\r\n"), None).await;
+            assert_eq!((answer.status, &answer.json()["code"]), (429, &json!("quota_exceeded")), "{what}");
+        }
+    }
+    server.delete(&quota).bearer(&root.access).expect(204).await;
+    let path = format!("/api/v1/me/keys/{}", made["id"].as_str().unwrap());
+    server.delete(&path).bearer(&access).expect(204).await;
+    refused(&server, Some(key), 2).await;
+}
+
+#[actix_web::test]
 async fn who_guesses_waits_and_whom_it_was_about_is_the_same_everywhere() {
     let server = with_ada().await;
     let guess = async |path: &str, password: &str| -> Answer {
