@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, Targets};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use crate::config::{Config, LogFormat};
@@ -17,7 +17,6 @@ pub fn start(config: &Config) {
         .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)))
         // Warns of parameters of DATABASE_URL that it does not know, and quotes their values: `sslpassword=…`, say.
         .with_target("sqlx_postgres::options", LevelFilter::ERROR);
-    let filter = EnvFilter::new(&config.rust_log).and(held_down);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     let lines = match config.log_format {
         LogFormat::Text => lines.with_ansi(stderr().is_terminal()).with_target(false).boxed(),
@@ -25,7 +24,9 @@ pub fn start(config: &Config) {
             lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
         }
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+    // Before all, not on the lines alone: there, to ask whether something would be logged (as sqlx does) can swallow what is logged
+    // next on that thread.
+    tracing_subscriber::registry().with(EnvFilter::new(&config.rust_log)).with(held_down).with(lines).init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");

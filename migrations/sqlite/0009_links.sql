@@ -7,14 +7,13 @@ create table links (
     -- The address that it was sent to, which is the user's, or is to become it.
     email text not null,
     email_key text not null,
+    -- Of the address that the user had when it was made: a change of another is void.
+    email_key_before text,
     -- The user's when it was made: another password makes it void.
     password_version integer not null,
     -- Who asked for it; null for who was not logged in.
     session_id blob,
     expires_at text not null,
-    -- How many were sent since when.
-    sent integer not null,
-    sent_since text not null,
     primary key (user_id, purpose)
 ) strict;
 

@@ -1,6 +1,7 @@
 //! What an admin changes of someone's account.
 
 use std::collections::BTreeSet;
+use std::convert::identity;
 
 use chrono::{DateTime, Utc};
 
@@ -10,8 +11,8 @@ use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::error::{Broken, Error, Result};
 use crate::id::UserId;
-use crate::mail::Template;
-use crate::sessions::{self, Client, letter, with_deed};
+use crate::mail::{Letter, Template};
+use crate::sessions::{self, Client, tell};
 use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::roles::{self, ADMIN};
@@ -181,13 +182,14 @@ async fn tell_owner(
     has_new_password: bool,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Some(address) = before.email.as_deref() else { return Ok(()) };
-    let told = |template| with_deed(app, letter(template, address, before), &Client::default(), None, now);
-    if after.email.map(EmailAddress::key_of) != Some(EmailAddress::key_of(address)) {
-        app.mail.post(&mut *tx, told(Template::EmailChanged).with("new_email", after.email), now).await?;
-    }
+    let nobody = Client::default();
+    // First: after the other there are no more to this address.
     if has_new_password {
-        app.mail.post(tx, told(Template::PasswordChanged), now).await?;
+        tell(app, &mut *tx, Template::PasswordChanged, before, (&nobody, None), identity, now).await?;
+    }
+    if after.email.map(EmailAddress::key_of) != before.email.as_deref().map(EmailAddress::key_of) {
+        let what = |letter: Letter| letter.with("new_email", after.email);
+        tell(app, tx, Template::EmailChanged, before, (&nobody, None), what, now).await?;
     }
     Ok(())
 }

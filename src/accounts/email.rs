@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::error::{Broken, Error, Result};
 use crate::id::SessionId;
-use crate::mail::Template;
-use crate::sessions::{Client, letter, with_deed};
+use crate::limits::ONE_MORE_AFTER;
+use crate::mail::{Letter, Template};
+use crate::sessions::{Client, tell};
 use crate::store::Tx;
 use crate::store::changes::Reason;
 use crate::store::links::{Link, Purpose};
@@ -34,6 +35,9 @@ pub async fn request_change(
     }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    if !users::hold(&mut tx, user.id).await? {
+        return Err(Error::RevokedToken);
+    }
     let offer = Offer {
         purpose: Purpose::ChangeEmail,
         user,
@@ -43,11 +47,11 @@ pub async fn request_change(
     };
     if !links::post(app, &mut tx, &offer, now).await? {
         // Addresses that this service may write to are not for a user to flood.
-        return Err(Error::RateLimited(links::WAIT.to_std().unwrap_or(Duration::MAX)));
+        return Err(Error::RateLimited(ONE_MORE_AFTER.to_std().unwrap_or(Duration::MAX)));
     }
-    if let Some(old) = user.email.as_deref().filter(|_| own.is_none()) {
-        let letter = letter(Template::EmailChangeRequested, old, user).with("new_email", new.parts().0);
-        app.mail.post(&mut tx, with_deed(app, letter, client, Some(session), now), now).await?;
+    if own.is_none() {
+        let what = |letter: Letter| letter.with("new_email", new.parts().0);
+        tell(app, &mut tx, Template::EmailChangeRequested, user, (client, Some(session)), what, now).await?;
     }
     app.audit.note(&mut tx, client.actor(user.id).did(Event::EmailChangeRequested, user.id), now).await?;
     tx.commit().await
@@ -55,10 +59,10 @@ pub async fn request_change(
 
 /// Uses a mailed link: the address is the user's own from now on.
 pub async fn verify(app: &App, token: &str, client: &Client) -> Result<()> {
+    let (link, _) = links::look(app, token).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let (link, purpose) = links::spend(&mut tx, token, now).await?;
-    let user = users::by_id(&mut tx, link.user_id).await?.ok_or(Error::InvalidLink)?;
+    let (link, purpose, user) = links::spend(&mut tx, token, link.user_id, now).await?;
     let (event, done) = match purpose {
         Purpose::VerifyEmail => (
             Event::EmailVerified,
@@ -76,13 +80,16 @@ pub async fn verify(app: &App, token: &str, client: &Client) -> Result<()> {
 
 async fn change(app: &App, tx: &mut Tx, user: &User, link: &Link, client: &Client) -> Result<bool> {
     let now = app.clock.now();
+    let present = links::address(user).map(|(_, key)| key);
     let email = (link.email.as_str(), link.email_key.as_str());
-    if !users::set_email(tx, user.id, link.password_version, email, now).await? {
+    if present != link.email_key_before
+        || !users::set_email(&mut *tx, user.id, link.password_version, email, now).await?
+    {
         return Ok(false);
     }
-    if let Some((old, _)) = links::address(user).filter(|(_, key)| *key != link.email_key) {
-        let letter = letter(Template::EmailChanged, old, user).with("new_email", link.email.as_str());
-        app.mail.post(tx, with_deed(app, letter, client, link.session_id, now), now).await?;
+    if present.as_deref() != Some(link.email_key.as_str()) {
+        let what = |letter: Letter| letter.with("new_email", link.email.as_str());
+        tell(app, tx, Template::EmailChanged, user, (client, link.session_id), what, now).await?;
     }
     Ok(true)
 }
@@ -97,6 +104,9 @@ pub async fn resend_verification(app: &App, user: &User) -> Result<()> {
     }
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    if !users::hold(&mut tx, user.id).await? {
+        return Err(Error::RevokedToken);
+    }
     let version = users::password(&mut tx, user.id).await?.ok_or(Error::RevokedToken)?.version;
     let offer = Offer {
         purpose: Purpose::VerifyEmail,

@@ -63,7 +63,7 @@ async fn confirm(
         }
         Verdict::Right | Verdict::RightButOutdated => {
             let mut tx = app.db.begin().await?;
-            guess.succeeded(&mut tx, [], app.clock.now()).await?;
+            guess.succeeded(&mut tx, [subject], app.clock.now()).await?;
             tx.commit().await?;
             Ok(stored.version)
         }

@@ -75,7 +75,8 @@ impl EmailAddress {
         // The parser takes letters of any script, but not the marks that many are written with.
         let letters: String = text.chars().map(|c| if is_combining_mark(c) { 'ä' } else { c }).collect();
         match Parser::parse_with_options(&letters, options) {
-            Ok(_) if !text.chars().any(char::is_control) => {
+            // A quoted name (`"a b"@…`) is another spelling of a plain one, or one that few mail servers take.
+            Ok(_) if !text.chars().any(char::is_control) && !text.starts_with('"') => {
                 Ok(EmailAddress { typed: text.to_owned(), key: Self::key_of(text) })
             }
             _ => Err(Broken::new("invalid", "This is not an e-mail address, such as user@example.com.")),

@@ -1,5 +1,6 @@
 //! What a password must be, and changing it.
 
+use std::convert::identity;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -131,10 +132,8 @@ pub async fn change(
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
     app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
-    if let Some(email) = &user.email {
-        let letter = sessions::letter(Template::PasswordChanged, email, user);
-        app.mail.post(&mut tx, sessions::with_deed(app, letter, client, Some(keep), now), now).await?;
-    }
+    let who = (client, Some(keep));
+    sessions::tell(app, &mut tx, Template::PasswordChanged, user, who, identity, now).await?;
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);
     app.changes.commit(tx, &[ended, updated], now).await

@@ -3,6 +3,8 @@
 //! Who gives an address must not learn whether an account has it: neither from the answer nor from its time. So a request is
 //! written down as it is, and [`answer`]ed a moment later, in the background, where nobody waits for it.
 
+use std::convert::identity;
+
 use chrono::{DateTime, Utc};
 
 use super::links::{self, Offer};
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::LinkRequestId;
 use crate::limits::Subject;
 use crate::mail::Template;
-use crate::sessions::{self, Client, letter, with_deed};
+use crate::sessions::{self, Client, tell};
 use crate::store::changes::Reason;
 use crate::store::link_requests::{self, LinkRequest};
 use crate::store::links::Purpose;
@@ -64,6 +66,9 @@ async fn answer_one(app: &App, tx: &mut Tx, request: &LinkRequest, now: DateTime
     let Some(email) = found.user.email.as_deref().filter(|_| wanted && !found.user.disabled) else {
         return Ok(());
     };
+    if !users::hold(&mut *tx, found.user.id).await? {
+        return Ok(());
+    }
     let offer = Offer {
         purpose,
         user: &found.user,
@@ -82,7 +87,10 @@ async fn answer_one(app: &App, tx: &mut Tx, request: &LinkRequest, now: DateTime
 
 /// Sets a new password by a mailed link, which proves the address, too. All sessions end.
 pub async fn reset(app: &App, token: &str, new: &Password, client: &Client) -> Result<()> {
-    let link = links::look(app, token, Purpose::ResetPassword).await?;
+    let (link, purpose) = links::look(app, token).await?;
+    if purpose != Purpose::ResetPassword {
+        return Err(Error::InvalidLink);
+    }
     let user = users::by_id(&app.db, link.user_id).await?.ok_or(Error::InvalidLink)?;
     let names = user.username.iter().chain(&user.email);
     new.check_not_a_name(names).map_err(|broken| Error::field("new_password", broken))?;
@@ -91,7 +99,7 @@ pub async fn reset(app: &App, token: &str, new: &Password, client: &Client) -> R
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     // Of two that come at once, one finds it gone.
-    let (link, _) = links::spend(&mut tx, token, now).await?;
+    let (link, _, user) = links::spend(&mut tx, token, user.id, now).await?;
     let (id, version) = (user.id, link.password_version);
     let is_present = users::set_password(&mut tx, id, version, &hash, now).await?
         && users::set_verified(&mut tx, id, version + 1, &link.email_key, now).await?;
@@ -102,10 +110,13 @@ pub async fn reset(app: &App, token: &str, new: &Password, client: &Client) -> R
     let username = user.username.as_deref().map(Username::key_of);
     let names =
         username.as_deref().map(Subject::Username).into_iter().chain([Subject::Email(&link.email_key)]);
+    let names = names.chain([Subject::User(id.as_bytes())]);
     app.guessing.forgive(&mut tx, names, client.ip, now).await?;
     app.audit.note(&mut tx, client.actor(id).did(Event::PasswordReset, id), now).await?;
-    let letter = letter(Template::PasswordChanged, &link.email, &user);
-    app.mail.post(&mut tx, with_deed(app, letter, client, None, now), now).await?;
+    if !user.email_verified {
+        app.audit.note(&mut tx, client.actor(id).did(Event::EmailVerified, id), now).await?;
+    }
+    tell(app, &mut tx, Template::PasswordChanged, &user, (client, None), identity, now).await?;
     let updated = Effect::on_user(Reason::UserUpdated, id);
     app.changes.commit(tx, &[ended, updated], now).await
 }

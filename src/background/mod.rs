@@ -49,10 +49,12 @@ const IDLE_FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
 /// How often a replica asks whether pruning is due.
 const PRUNING_ASKED_EVERY: Duration = Duration::from_secs(60);
 
+/// How long after a panic something is begun anew.
+const BEGUN_ANEW_AFTER: Duration = Duration::from_secs(1);
+
 /// Starts it all on the present runtime, with which it ends.
 pub fn start(app: &Arc<App>) {
-    let following = app.clone();
-    tokio::spawn(async move { following.changes.follow(Feed::new(&following.db), &following.keyring).await });
+    keep(app, |app| async move { app.changes.follow(Feed::new(&app.db), &app.keyring).await });
     every(USES_NOTED_EVERY, app, "the uses of sessions could not be noted", |app| async move {
         sessions::note_uses(&app).await
     });
@@ -68,10 +70,10 @@ pub fn start(app: &Arc<App>) {
     every(SEALED_EVERY, app, "the audit log could not be sealed", |app| async move {
         app.audit.seal(&app.db).await.map(drop)
     });
-    let sending = app.clone();
-    tokio::spawn(async move {
-        sending.mail.send_until(sending.shutdown(), &sending.db, &sending.clock, LAST_MAILS).await
-    });
+    keep(
+        app,
+        |app| async move { app.mail.send_until(app.shutdown(), &app.db, &app.clock, LAST_MAILS).await },
+    );
     every(LINKS_ANSWERED_EVERY, app, "requests for mailed links could not be answered", |app| async move {
         accounts::answer_link_requests(&app).await
     });
@@ -118,7 +120,7 @@ fn every<Done>(
     failure: &'static str,
     mut task: impl FnMut(Arc<App>) -> Done + Send + 'static,
 ) where
-    Done: Future<Output = Result<()>> + Send,
+    Done: Future<Output = Result<()>> + Send + 'static,
 {
     let app = app.clone();
     tokio::spawn(async move {
@@ -128,9 +130,23 @@ fn every<Done>(
         ticks.tick().await;
         while !app.is_shutting_down() {
             ticks.tick().await;
-            if let Err(error) = task(app.clone()).await {
+            // A task of its own: one that panics, which is logged where it does, is tried again as one that fails.
+            if let Ok(Err(error)) = tokio::spawn(task(app.clone())).await {
                 warn(failure, &error);
             }
+        }
+    });
+}
+
+/// Runs what ends with the service. If it panics, which is logged where it does, it is begun anew.
+fn keep<Done>(app: &Arc<App>, task: impl Fn(Arc<App>) -> Done + Send + 'static)
+where
+    Done: Future<Output = ()> + Send + 'static,
+{
+    let app = app.clone();
+    tokio::spawn(async move {
+        while tokio::spawn(task(app.clone())).await.is_err_and(|error| error.is_panic()) {
+            tokio::time::sleep(BEGUN_ANEW_AFTER).await;
         }
     });
 }

@@ -32,9 +32,6 @@ const FAILED_MAILS_KEPT: TimeDelta = TimeDelta::days(7);
 /// How long a network is known from which an account does not log in any more.
 const NETWORKS_KEPT: TimeDelta = TimeDelta::days(90);
 
-/// How long a link is kept that is good no more: it tells how many were mailed of late.
-const LINKS_KEPT: TimeDelta = TimeDelta::hours(1);
-
 /// Rows looked at, or deleted, by one statement.
 const BATCH: u32 = 500;
 
@@ -46,42 +43,41 @@ pub(super) async fn prune_if_due(app: &App) -> Result<()> {
     if schedule::spend_turn(&app.db, "prune", now, now + PERIOD).await? { prune(app).await } else { Ok(()) }
 }
 
-/// Deletes all that is over. Harmless if another replica does so at the same time.
+/// Runs what deletes a batch, until it says that there are no more. Its outcome, which keeps nothing else from being tried.
+macro_rules! in_batches {
+    ($app:ident, $delete:expr) => {
+        async {
+            while !$app.is_shutting_down() && $delete {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Ok(())
+        }
+        .await
+    };
+}
+
+/// Deletes all that is over: what can be, where something can't. Harmless if another replica does so at the same time.
 pub async fn prune(app: &App) -> Result<()> {
-    let now = app.clock.now();
+    let (db, now) = (&app.db, app.clock.now());
     let kept =
         TimeDelta::from_std(app.config.access_token_ttl).unwrap_or(TimeDelta::MAX) + CHANGES_KEPT_LONGER;
-    while !app.is_shutting_down() && guesses::delete_old(&app.db, now - GUESSES_KEPT, BATCH).await? {
-        tokio::time::sleep(PAUSE).await;
-    }
-    let idle = now - NETWORKS_KEPT;
-    while !app.is_shutting_down() && guesses::delete_old_networks(&app.db, idle, BATCH).await? {
-        tokio::time::sleep(PAUSE).await;
-    }
-    let failed = now - FAILED_MAILS_KEPT;
-    while !app.is_shutting_down() && mails::delete_failed(&app.db, failed, BATCH).await? {
-        tokio::time::sleep(PAUSE).await;
-    }
-    while !app.is_shutting_down() && links::delete_expired(&app.db, now - LINKS_KEPT, BATCH).await? {
-        tokio::time::sleep(PAUSE).await;
-    }
-    let mut last = Some(0);
-    while let Some(after) = last.filter(|_| !app.is_shutting_down()) {
-        last = changes::delete_old(&app.db, after, now - kept, BATCH).await?;
-        tokio::time::sleep(PAUSE).await;
-    }
-    let mut last = None;
-    while !app.is_shutting_down() {
-        last = sessions::delete_over(&app.db, last, now - SESSIONS_KEPT, BATCH).await?;
-        if last.is_none() {
-            break;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    let kept = TimeDelta::from_std(app.config.audit_retention).unwrap_or(TimeDelta::MAX);
-    while !app.is_shutting_down() && app.audit.prune(&app.db, now - kept, BATCH).await? {
-        tokio::time::sleep(PAUSE).await;
-    }
-    // Last: it fails where a key can't be read, which must not keep all the rest.
-    Ok(app.keyring.prune(&app.db, &app.changes, now).await?)
+    let audit_kept = TimeDelta::from_std(app.config.audit_retention).unwrap_or(TimeDelta::MAX);
+    let (mut change, mut session) = (Some(0), None);
+    let outcomes: [Result<()>; 8] = [
+        in_batches!(app, guesses::delete_old(db, now - GUESSES_KEPT, BATCH).await?),
+        in_batches!(app, guesses::delete_old_networks(db, now - NETWORKS_KEPT, BATCH).await?),
+        in_batches!(app, mails::delete_failed(db, now - FAILED_MAILS_KEPT, BATCH).await?),
+        in_batches!(app, links::delete_expired(db, now, BATCH).await?),
+        in_batches!(app, {
+            change = changes::delete_old(db, change.unwrap_or(i64::MAX), now - kept, BATCH).await?;
+            change.is_some()
+        }),
+        in_batches!(app, {
+            session = sessions::delete_over(db, session, now - SESSIONS_KEPT, BATCH).await?;
+            session.is_some()
+        }),
+        in_batches!(app, app.audit.prune(db, now - audit_kept, BATCH).await?),
+        app.keyring.prune(db, &app.changes, now).await.map_err(Into::into),
+    ];
+    outcomes.into_iter().collect()
 }

@@ -81,6 +81,11 @@ impl Guessing {
         Guessing { key: enabled.then(|| secret.mac(Purpose::Guessing)), turns: Turns::default() }
     }
 
+    /// `None`: nothing is limited.
+    pub(super) fn key(&self) -> Option<&MacKey> {
+        self.key.as_ref()
+    }
+
     /// Asks whether a password may be tried. [`Error::RateLimited`]: not yet.
     pub async fn begin(
         &self,
@@ -172,7 +177,7 @@ impl Guess<'_> {
 }
 
 /// What is counted, as the database knows it.
-fn id(key: &MacKey, kind: &[u8], subject: Subject<'_>, network: Option<Network>) -> GuessId {
+pub(super) fn id(key: &MacKey, kind: &[u8], subject: Subject<'_>, network: Option<Network>) -> GuessId {
     let (of, name): (&[u8], &[u8]) = match subject {
         Subject::Username(name) => (b"username", name.as_bytes()),
         Subject::Email(name) => (b"email", name.as_bytes()),

@@ -18,13 +18,17 @@
 //!
 //! # Flooding
 //!
+//! Mails are counted by the address that they go to, in the database.
+//!
 //! Requests that cost much, or that a stranger may send, are limited by network, in the memory of each replica.
 
 mod addresses;
 mod guesses;
+mod mails;
 mod network;
 mod turns;
 
 pub use addresses::{Addresses, Limit, Standing};
 pub use guesses::{Guess, Guessing, Subject};
+pub use mails::ONE_MORE_AFTER;
 pub use network::Network;

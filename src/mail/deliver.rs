@@ -81,7 +81,6 @@ impl Mail {
                 biased;
                 () = &mut stop => break,
                 _ = ticks.tick(), if has_place => {}
-                () = self.wake.notified(), if has_place => {}
                 Some(()) = under_way.next() => {}
             }
             let claim = self.claim(db, clock.now(), AT_ONCE - under_way.len());

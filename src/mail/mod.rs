@@ -25,7 +25,6 @@ use std::sync::Mutex;
 
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
-use tokio::sync::Notify;
 
 pub use letter::{Letter, Template};
 
@@ -45,8 +44,6 @@ pub struct Mail {
     seals: Seals,
     composer: Composer,
     way: Way,
-    /// There may be something to send.
-    wake: Notify,
     /// Mails that are sent, and could not be deleted yet.
     sent: Mutex<BTreeSet<MailId>>,
     /// Held while mails are sent.
@@ -77,7 +74,6 @@ impl Mail {
                 Some(url) => Way::Smtp(Smtp::new(url).context("SMTP_URL can't be used")?),
                 None => Way::Files(Files::new(&config.mail_folder)),
             },
-            wake: Notify::new(),
             sent: Mutex::default(),
             sending: tokio::sync::Mutex::default(),
         })
@@ -101,11 +97,6 @@ impl Mail {
             expires_at,
         };
         mails::insert(tx, &mail).await
-    }
-
-    /// Looks for what is due at once, which is done every second anyway. For after a commit.
-    pub fn wake(&self) {
-        self.wake.notify_one();
     }
 
     fn unseal(&self, mail: &Outgoing) -> Option<Content> {

@@ -8,6 +8,7 @@ use crate::audit::{Actor, Event};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
+use crate::store::links::{self, Asker};
 use crate::store::{Tx, sessions, users};
 use crate::tokens::Effect;
 
@@ -47,8 +48,8 @@ pub async fn logout(
         LogoutScope::Session => {
             sessions::end(&mut tx, user, session, now).await?.then_some(session).into_iter().collect()
         }
-        LogoutScope::All => sessions::end_all(&mut tx, user, None, now).await?,
-        LogoutScope::Others => sessions::end_all(&mut tx, user, Some(session), now).await?,
+        LogoutScope::All => end_those(&mut tx, user, None, now).await?,
+        LogoutScope::Others => end_those(&mut tx, user, Some(session), now).await?,
     };
     // Who comes with the token of a session that is over does nothing.
     if !ended.is_empty() {
@@ -71,6 +72,7 @@ pub async fn end(app: &App, user: UserId, session: SessionId, client: &Client) -
         app.changes.cache().forget(user, Some(session));
         return Err(Error::NotFound);
     }
+    links::delete_change(&mut tx, user, Asker::Session(session)).await?;
     let actor = client.actor(user);
     let ended = actor.did(Event::SessionEnded, user).with("session_id", session.to_string());
     app.audit.note(&mut tx, ended, now).await?;
@@ -85,7 +87,7 @@ pub async fn end_every(app: &App, user: UserId, actor: &Actor) -> Result<()> {
     if !users::hold(&mut tx, user).await? {
         return Err(Error::NotFound);
     }
-    let ended = sessions::end_all(&mut tx, user, None, now).await?;
+    let ended = end_those(&mut tx, user, None, now).await?;
     if !ended.is_empty() {
         let entry = actor.did(Event::SessionEnded, user).with("sessions", ended.len());
         app.audit.note(&mut tx, entry, now).await?;
@@ -104,5 +106,16 @@ pub(crate) async fn end_all(
     except: Option<SessionId>,
     now: DateTime<Utc>,
 ) -> Result<Effect> {
-    Ok(Effect::on_sessions(reason, user, sessions::end_all(tx, user, except, now).await?))
+    Ok(Effect::on_sessions(reason, user, end_those(tx, user, except, now).await?))
+}
+
+/// Who is thrown out takes nothing along: a change of address that was asked for from there is taken back.
+async fn end_those(
+    tx: &mut Tx,
+    user: UserId,
+    except: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> Result<Vec<SessionId>> {
+    links::delete_change(&mut *tx, user, Asker::AllBut(except)).await?;
+    sessions::end_all(tx, user, except, now).await
 }

@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::store::changes::Reason;
-use crate::store::{links, sessions};
+use crate::store::links::{self, Asker};
+use crate::store::sessions;
 use crate::tokens::Effect;
 
 /// Ends the session of a mailed link, and what it had asked for that waits to be confirmed. Harmless for one that has ended.
@@ -15,7 +16,7 @@ pub async fn end_by_link(app: &App, token: &str, client: &Client) -> Result<()> 
     let Some(session) = sessions::by_id(&app.db, session).await? else { return Ok(()) };
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    links::delete_of_session(&mut tx, session.user_id, session.id).await?;
+    links::delete_change(&mut tx, session.user_id, Asker::Session(session.id)).await?;
     if sessions::end(&mut tx, session.user_id, session.id, now).await? {
         let ended = client.actor(None).did(Event::SessionEnded, session.user_id);
         app.audit.note(&mut tx, ended.with("session_id", session.id.to_string()), now).await?;

@@ -41,7 +41,8 @@ impl Checked<'_> {
     /// The names by which the owner's network is known from now on.
     fn names(found: &Credentials) -> impl Iterator<Item = Subject<'_>> {
         let username = found.username_key.as_deref().map(Subject::Username);
-        username.into_iter().chain(found.email_key.as_deref().map(Subject::Email))
+        let email = found.email_key.as_deref().map(Subject::Email);
+        username.into_iter().chain(email).chain([Subject::User(found.user.id.as_bytes())])
     }
 }
 
@@ -71,11 +72,16 @@ async fn check<'a>(
     Ok(Checked { guess, found, verdict })
 }
 
-/// Whose name and password these are, for who needs no session. It counts as a guess, as a login does.
+/// Whose name and password these are, for who needs no session. It counts as a guess and is kept in the log, as a login is; but
+/// nobody's network is known by it.
 pub async fn recognise(app: &App, identifier: &Identifier, password: &str, client: &Client) -> Result<User> {
     let Checked { guess, found, .. } = check(app, identifier, password, client).await?;
     let mut tx = app.db.begin().await?;
-    guess.succeeded(&mut tx, Checked::names(&found), app.clock.now()).await?;
+    let (actor, now) = (client.actor(found.user.id), app.clock.now());
+    guess.succeeded(&mut tx, [], now).await?;
+    let recognised =
+        actor.did(Event::LoginSucceeded, found.user.id).with("session_id", serde_json::Value::Null);
+    app.audit.note(&mut tx, recognised, now).await?;
     tx.commit().await?;
     Ok(found.user)
 }

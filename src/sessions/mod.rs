@@ -51,7 +51,7 @@ pub(crate) use end::end_all;
 pub use end::{LogoutScope, end, end_every, logout};
 pub use end_by_link::end_by_link;
 pub use introspect::{Introspected, introspect, revoke};
-pub(crate) use letters::{letter, with_deed};
+pub(crate) use letters::{letter, tell};
 pub use login::{Identifier, login, recognise};
 pub use refresh::refresh;
 

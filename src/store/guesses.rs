@@ -45,6 +45,25 @@ pub async fn insert_failure(
     Ok(())
 }
 
+/// Counts one more of what may happen `most` times at once, and once more every `leak`; `false` where that is used up, and nothing
+/// is counted.
+pub async fn insert_within(
+    tx: &mut Tx,
+    id: &GuessId,
+    leak: TimeDelta,
+    most: i64,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let sql = "insert into guesses (id, failures, failed_at) values ($1, 1, $2) on conflict (id) do update set \
+               failed_at = $2, failures = case \
+               when guesses.failures <= ($2 - guesses.failed_at) / $3 then 1 \
+               else guesses.failures - ($2 - guesses.failed_at) / $3 + 1 end \
+               where guesses.failures - ($2 - guesses.failed_at) / $3 < $4";
+    let leak = leak.num_microseconds().unwrap_or(i64::MAX);
+    let insert = tx.query(sql).bind(id.as_slice()).bind(now.timestamp_micros()).bind(leak).bind(most);
+    Ok(insert.execute().await? == 1)
+}
+
 /// Forgets the wrong passwords of one.
 pub async fn delete(tx: &mut Tx, id: &GuessId) -> Result<()> {
     tx.query("delete from guesses where id = $1").bind(id.as_slice()).execute().await?;

@@ -188,35 +188,6 @@ pub async fn insert(db: impl Executor<'_>, user: &NewUser<'_>, now: DateTime<Utc
     Ok(inserted == 1)
 }
 
-/// Sets the username (as typed, and its key) and the display name, each where there is something to set. A username
-/// that another user has is [`Error::UsernameTaken`], after which the transaction is good for nothing but to be dropped.
-pub async fn set_profile(
-    tx: &mut Tx,
-    id: UserId,
-    username: Option<Option<(&str, &str)>>,
-    display_name: Option<Option<&str>>,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let sql = "update users set username = case when $2 then $3 else username end, \
-               username_key = case when $2 then $4 else username_key end, \
-               display_name = case when $5 then $6 else display_name end, updated_at = $7 where id = $1";
-    let set = tx
-        .query(sql)
-        .bind(id)
-        .bind(username.is_some())
-        .bind(username.flatten().map(|(typed, _)| typed))
-        .bind(username.flatten().map(|(_, key)| key))
-        .bind(display_name.is_some())
-        .bind(display_name.flatten())
-        .bind(now)
-        .execute()
-        .await;
-    match set {
-        Ok(_) => Ok(()),
-        Err(error) => Err(edit::taken(error)),
-    }
-}
-
 /// Deletes the user and, by cascade, all that belongs to it; `false` where it is gone, or its password no longer of `version`,
 /// where one is given.
 pub async fn delete(tx: &mut Tx, id: UserId, version: Option<i64>) -> Result<bool> {

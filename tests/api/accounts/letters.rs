@@ -12,6 +12,13 @@ async fn register(server: &Server) {
     server.post(REGISTER).json(body).expect(201).await;
 }
 
+/// As [`register`], and proves the address.
+async fn register_verified(server: &Server) {
+    register(server).await;
+    let token = server.last_mail_to(ADA).await.token();
+    server.post("/api/v1/email/verify").json(json!({ "token": token })).expect(204).await;
+}
+
 async fn login(server: &Server, from: &str, with: &str) -> Tokens {
     let body = json!({ "username": "ada", "password": PASSWORD });
     let login = server.post("/api/v1/login").header("x-forwarded-for", from).header("user-agent", with);
@@ -21,7 +28,7 @@ async fn login(server: &Server, from: &str, with: &str) -> Tokens {
 #[actix_web::test]
 async fn a_sign_in_from_a_new_network_with_a_new_device_is_told() {
     let server = Server::with(&["--trusted-proxies=127.0.0.1"]).await;
-    register(&server).await;
+    register_verified(&server).await;
     let mine = login(&server, "192.0.2.1", "browser").await;
     login(&server, "192.0.2.2", "browser").await;
     login(&server, "192.0.2.1", "phone").await;
@@ -138,8 +145,33 @@ async fn what_an_admin_changes_is_told_without_the_admins_whereabouts() {
     server.patch(&path).bearer(&admin.access).json(body).expect(200).await;
     let told = server.mails_to("ADA@example.com").await;
     let subjects: Vec<_> = told.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects, ["Your e-mail address was changed", "Your password was changed"]);
+    assert_eq!(subjects, ["Your password was changed", "Your e-mail address was changed"]);
     for mail in told {
         assert!(!mail.text.contains("127.0.0.1") && !mail.text.contains("?token="), "{}", mail.text);
+    }
+}
+
+/// An address that nobody has proven may be a stranger's, to whom nobody is to write through this service.
+#[actix_web::test]
+async fn strangers_are_not_written_to_in_words_that_someone_chose() {
+    let server = Server::with(&["--trusted-proxies=127.0.0.1"]).await;
+    let body = json!({ "username": "www.evil.example", "email": ADA, "password": PASSWORD });
+    server.post(REGISTER).json(body).expect(201).await;
+    let mut password = PASSWORD.to_owned();
+    for n in 0..8 {
+        let body = json!({ "email": ADA, "password": password });
+        let from = format!("192.0.2.{n}");
+        let login = server.post("/api/v1/login").header("x-forwarded-for", &from);
+        let login = login.header("user-agent", &format!("Unlock-{n}: https://evil.example"));
+        let tokens = Tokens::of(&login.json(body).expect(200).await.json());
+        let next = format!("copper-ferry-almanac-{n}");
+        let body = json!({ "current_password": password, "new_password": next });
+        server.put("/api/v1/me/password").bearer(&tokens.access).json(body).expect(204).await;
+        password = next;
+    }
+    let mails = server.mails_to(ADA).await;
+    assert_eq!(mails.len(), 1 + 5 + 5, "a verification, five sign-ins, five passwords");
+    for mail in mails {
+        assert!(!mail.text.contains("evil") && !mail.html.contains("evil"), "{}", mail.text);
     }
 }

@@ -168,6 +168,15 @@ async fn a_link_of_one_kind_does_nothing_of_another() {
 }
 
 #[actix_web::test]
+async fn a_disabled_account_has_no_use_of_a_link() {
+    let server = Server::start().await;
+    register(&server).await;
+    let token = forgot(&server).await;
+    server.sql("update users set disabled = $1").bind(true).execute().await.unwrap();
+    assert_eq!(reset(&server, &token, NEW).await.json()["code"], "invalid_link");
+}
+
+#[actix_web::test]
 async fn asking_tells_nothing_about_who_is_known() {
     let server = Server::start().await;
     register(&server).await;

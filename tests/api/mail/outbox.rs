@@ -32,7 +32,6 @@ async fn by_itself_the_service_sends_within_a_moment() {
     server.posts(letter_to(ADA)).await;
     smtp.has(1).await;
     server.posts(letter_to("bob@example.com")).await;
-    server.app.mail.wake();
     smtp.has(2).await;
 }
 
