@@ -95,11 +95,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "accounts",
         &[
-            "sessions: end_all letter with_deed Client",
-            "mail: Template",
+            "sessions: end_all letter tell Client",
+            "mail: Letter Template",
             "tokens: Effect",
             "audit: Actor Event",
-            "limits: Subject",
+            "limits: Subject ONE_MORE_AFTER",
             "hasher",
             "store",
             "app",

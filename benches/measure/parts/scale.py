@@ -24,7 +24,7 @@ FILL = """
                        password_version, disabled, created_at, updated_at)
     select cast(lpad(to_hex(1700000000000 + n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0') as uuid),
            'user' || n, 'user' || n, 'user' || n || '@example.com', 'user' || n || '@example.com', true, null,
-           (select password_hash from users where username_key = 'model'), 1, n % 1000 = 0, now(), now()
+           (select password_hash from users where username_key = 'model'), 1, n %% 1000 = 0, now(), now()
     from generate_series(1, %s) as n
 """
 
