@@ -114,7 +114,7 @@ pub struct Config {
     pub password_check_common: bool,
 
     /// A service that knows leaked passwords by the first five characters of their SHA-1, as
-    /// https://api.pwnedpasswords.com/range does. Unset: none is asked.
+    /// `https://api.pwnedpasswords.com/range` does. Unset: none is asked.
     #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
     pub breach_check_url: Option<String>,
 
