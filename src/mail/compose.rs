@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use lettre::Message;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
 
 use super::letter::{Content, Template, one_line};
 use super::templates::Templates;
@@ -43,7 +43,23 @@ impl Composer {
             .date(SystemTime::from(mail.created_at))
             .message_id(Some(format!("<{}@{}>", mail.id, self.host)))
             .raw_header(automatic)
-            .multipart(MultiPart::alternative_plain_html(text, html))
+            .multipart(MultiPart::alternative().singlepart(plain(text)).singlepart(SinglePart::html(html)))
             .context("it can't be made a mail")
     }
+}
+
+/// What a line may have (RFC 5322 section 2.1.1).
+const LINE_BYTES: usize = 998;
+
+/// The text as it is, wherever the standard allows that: a link in a mail that became a file is then one to copy. lettre by itself
+/// encodes what has lines of more than 76 characters.
+fn plain(text: String) -> SinglePart {
+    let fits =
+        |line: &str| line.len() <= LINE_BYTES && line.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    if !text.lines().all(fits) {
+        return SinglePart::plain(text);
+    }
+    let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
+    let body = Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit);
+    SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body)
 }

@@ -39,7 +39,10 @@ async fn a_registration_mails_a_link_that_verifies_the_address_once() {
     register(&server).await;
     let tokens = server.login("ada").await;
     assert_eq!(is_verified(&server, &tokens).await, false);
-    let (page, token) = server.last_mail_to(ADA).await.page_and_token();
+    let mail = server.last_mail_to(ADA).await;
+    let (page, token) = mail.page_and_token();
+    let raw = String::from_utf8(mail.raw).unwrap();
+    assert!(raw.contains(&format!("{page}?token={token}\r\n")), "a link to copy: {raw}");
     assert_eq!((page.as_str(), token.len()), ("https://auth.example.com/base/email/verify", 43));
     let answer = verify(&server, &token).await;
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
