@@ -89,11 +89,23 @@ pub(super) struct Identified(Arc<Authenticated>);
 impl Identified {
     /// Lets the request pass, as far as the user's quota goes, and counts it as one for `service`.
     pub async fn admitted(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
-        if let Some(quota) = &self.0.quota {
-            let app = request.app_data::<Data<App>>().expect("the server was made with it");
-            spend(app, request, self.0.user.id, quota).await?;
-        }
+        self.spend(request).await?;
         Ok(self.counted(request, service))
+    }
+
+    /// As [`admitted`](Self::admitted), but whatever is left of the quota: who has none left can still log out, look after the
+    /// account, and, as an admin, see to quotas.
+    pub async fn let_in(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
+        match self.spend(request).await {
+            Ok(()) | Err(Error::QuotaExceeded { .. }) => Ok(self.counted(request, service)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn spend(&self, request: &HttpRequest) -> Result<()> {
+        let Some(quota) = &self.0.quota else { return Ok(()) };
+        let app = request.app_data::<Data<App>>().expect("the server was made with it");
+        spend(app, request, self.0.user.id, quota).await
     }
 
     fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
@@ -207,7 +219,7 @@ impl FromRequest for SessionUser {
             let found = found.await?;
             match found.0.credential {
                 Credential::Session(session) => {
-                    Ok(SessionUser(found.admitted(&request, Service::Own).await?, session))
+                    Ok(SessionUser(found.let_in(&request, Service::Own).await?, session))
                 }
                 Credential::ApiKey(_) => Err(Error::SessionRequired),
             }

@@ -126,12 +126,17 @@ async fn so_many_requests_and_not_one_more() {
         let now: DateTime<Utc> = server.clock.now();
         let left = (86_400 - now.timestamp() % 86_400).to_string();
         for (path, token) in
-            [("/api/v1/me", &ada.access), ("/forward-auth", &key), ("/api/v1/me/keys", &ada.access)]
+            [("/api/v1/me", &ada.access), ("/forward-auth", &key), ("/api/v1/me/usage", &ada.access)]
         {
             let answer = server.get(path).bearer(token).expect_problem(429, "quota_exceeded").await;
             assert_eq!(answer.header("retry-after"), left);
             assert_eq!(answer.header("ratelimit"), format!("\"quota\";r=0;t={left}"));
             assert!(answer.json()["detail"].as_str().unwrap().contains(&format!("{quota} requests a day")));
+        }
+        // To look after the account is never refused.
+        for path in ["/api/v1/me/keys", "/api/v1/me/sessions"] {
+            let answer = server.get(path).bearer(&ada.access).expect(200).await;
+            assert_eq!(answer.header("ratelimit"), format!("\"quota\";r=0;t={left}"));
         }
         // What needs no token, and what is refused otherwise, is not the quota's.
         server.post("/api/v1/refresh").json(json!({ "refresh_token": ada.refresh })).expect(200).await;
@@ -143,11 +148,11 @@ async fn so_many_requests_and_not_one_more() {
     }
     place.set(0, "day").await;
     assert_eq!(place.ask().await.status, 429);
-    // Refused requests are no usage.
+    // Refused requests are no usage; those that are let in beyond the quota are.
     server.app.usage.flush(&server.app.db).await.unwrap();
     let sql = "select cast(sum(requests) as bigint) from usage u join users a on a.id = u.user_id where a.username = 'ada'";
     let (counted,): (i64,) = server.sql(sql).fetch_one().await.unwrap();
-    assert_eq!(counted, 1 + 1 + 16);
+    assert_eq!(counted, 1 + 1 + 16 + 3 * 2);
 }
 
 #[actix_web::test]
@@ -251,7 +256,8 @@ async fn two_replicas_that_are_hammered_let_through_what_is_allowed_within_2_per
         let all = here_too + there_too + 1;
         let least = if quota < 400 { quota } else { quota * 98 / 100 };
         assert!((least as usize..=quota as usize).contains(&all), "{all} of {quota}");
-        assert!(here_too > 0 && there_too > 0);
+        // Of a few, one may have had all.
+        assert!(quota < 1000 || (here_too > 0 && there_too > 0));
     }
 }
 
