@@ -1,7 +1,7 @@
 //! What is done beside the requests, while the service runs.
 //!
 //! Every replica follows the feed of changes, writes down which sessions were used and who asked how often, and looks whether the signing key has
-//! signed for long enough. The audit log is sealed by each in its turn, and pruning is done by whichever replica finds it due first
+//! signed for long enough; and it answers who asked for a mailed link, and sends mails, each of which one replica gets. The audit log is sealed by each in its turn, and pruning is done by whichever replica finds it due first
 //! (the table `schedule`): one is enough, and none holds a lock for it.
 
 mod pruning;

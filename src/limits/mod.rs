@@ -18,9 +18,11 @@
 //!
 //! # Flooding
 //!
-//! Mails are counted by the address that they go to, in the database.
-//!
 //! Requests that cost much, or that a stranger may send, are limited by network, in the memory of each replica.
+//!
+//! # Mails
+//!
+//! Those that anyone can have sent are counted in the database, by the address that they go to: accounts are had for nothing.
 
 mod addresses;
 mod guesses;
