@@ -8,20 +8,22 @@
 //! ```
 //!
 //! Every statement, the wait for a connection included, ends within [`DEADLINE`], so that a database which is away,
-//! stopped or frozen costs a request a few seconds and an [`Error::Unavailable`], never a hang.
+//! stopped or frozen costs a request a few seconds and an [`Error::Unavailable`], never a hang. Then the statement is over
+//! on the database, too: Postgres has its `statement_timeout`, and SQLite is asked to go on, again and again (`lanes`).
 //!
 //! SQLite has one writer at a time. Here that is one connection of its own, for which statements and transactions
 //! queue in order; statements that start with `select` go to the readers.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Type};
+use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Type};
 
+use super::lanes::{End, Lane, Lanes};
 use crate::error::{Error, Result};
 
 /// What a statement may take at most, waiting for a connection included.
@@ -33,9 +35,9 @@ pub enum Db {
     Postgres(PgPool),
     /// The feed has a reader of its own.
     Sqlite {
-        readers: SqlitePool,
-        writer: SqlitePool,
-        feed: SqlitePool,
+        readers: Lanes,
+        writer: Lane,
+        feed: Lane,
     },
 }
 
@@ -43,7 +45,7 @@ pub enum Db {
 #[derive(Debug)]
 pub enum Tx {
     Postgres(sqlx::Transaction<'static, Postgres>),
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlx::Transaction<'static, Sqlite>, End),
 }
 
 /// Where a statement can run: `&Db`, or `&mut Tx` to be part of a transaction.
@@ -75,8 +77,9 @@ pub struct Query<'e> {
 enum Target<'e> {
     PgPool(&'e PgPool, PgArguments),
     PgConnection(&'e mut PgConnection, PgArguments),
-    SqlitePool(&'e SqlitePool, SqliteArguments),
-    SqliteConnection(&'e mut sqlx::SqliteConnection, SqliteArguments),
+    SqliteLanes(&'e Lanes, SqliteArguments),
+    SqliteLane(&'e Lane, SqliteArguments),
+    SqliteConnection(&'e mut SqliteConnection, &'e End, SqliteArguments),
 }
 
 impl Db {
@@ -89,7 +92,9 @@ impl Db {
         let begun = tokio::spawn(async move {
             Ok(match db {
                 Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-                Db::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+                Db::Sqlite { writer, .. } => {
+                    Tx::Sqlite(writer.pool.begin_with("begin immediate").await?, writer.end)
+                }
             })
         });
         in_time(async { begun.await.map_err(|_| sqlx::Error::WorkerCrashed)? }).await
@@ -102,7 +107,7 @@ impl Tx {
         in_time(async {
             match self {
                 Tx::Postgres(tx) => tx.commit().await,
-                Tx::Sqlite(tx) => tx.commit().await,
+                Tx::Sqlite(tx, _) => tx.commit().await,
             }
         })
         .await
@@ -113,7 +118,9 @@ impl<'e> Executor<'e> for &'e Db {
     fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
         match self {
             Db::Postgres(pool) => Query::new(postgres, Target::PgPool(pool, PgArguments::default())),
-            Db::Sqlite { readers, .. } if sqlite.starts_with("select") => readers.query(sqlite),
+            Db::Sqlite { readers, .. } if sqlite.starts_with("select") => {
+                Query::new(sqlite, Target::SqliteLanes(readers, SqliteArguments::default()))
+            }
             Db::Sqlite { writer, .. } => writer.query(sqlite),
         }
     }
@@ -123,7 +130,9 @@ impl<'e> Executor<'e> for &'e mut Tx {
     fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
         match self {
             Tx::Postgres(tx) => (&mut **tx).query(postgres),
-            Tx::Sqlite(tx) => Query::new(sqlite, Target::SqliteConnection(tx, SqliteArguments::default())),
+            Tx::Sqlite(tx, end) => {
+                Query::new(sqlite, Target::SqliteConnection(tx, end, SqliteArguments::default()))
+            }
         }
     }
 }
@@ -134,9 +143,9 @@ impl<'e> Executor<'e> for &'e mut PgConnection {
     }
 }
 
-impl<'e> Executor<'e> for &'e SqlitePool {
+impl<'e> Executor<'e> for &'e Lane {
     fn query_either(self, _: &'static str, sqlite: &'static str) -> Query<'e> {
-        Query::new(sqlite, Target::SqlitePool(self, SqliteArguments::default()))
+        Query::new(sqlite, Target::SqliteLane(self, SqliteArguments::default()))
     }
 }
 
@@ -144,6 +153,7 @@ impl<'e> Executor<'e> for &'e SqlitePool {
 macro_rules! run {
     ($query:expr, $make:path, $fetch:ident $(, $then:ident)?) => {{
         let Query { sql, target, unencodable } = $query;
+        let end = Instant::now() + DEADLINE;
         in_time(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
@@ -151,8 +161,19 @@ macro_rules! run {
             match target {
                 Target::PgPool(pool, arguments) => $make(sql, arguments).$fetch(pool).await$(.map(|done| done.$then()))?,
                 Target::PgConnection(on, arguments) => $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?,
-                Target::SqlitePool(pool, arguments) => $make(sql, arguments).$fetch(pool).await$(.map(|done| done.$then()))?,
-                Target::SqliteConnection(on, arguments) => $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?,
+                Target::SqliteLanes(lanes, arguments) => {
+                    let taken = lanes.take().await?;
+                    let mut on = taken.lane.until(end).await?;
+                    $make(sql, arguments).$fetch(&mut *on).await$(.map(|done| done.$then()))?
+                }
+                Target::SqliteLane(lane, arguments) => {
+                    let mut on = lane.until(end).await?;
+                    $make(sql, arguments).$fetch(&mut *on).await$(.map(|done| done.$then()))?
+                }
+                Target::SqliteConnection(on, running, arguments) => {
+                    running.set(end);
+                    $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?
+                }
             }
         })
         .await
@@ -168,7 +189,9 @@ impl<'e> Query<'e> {
     pub fn bind<'v>(mut self, value: impl Value<'v>) -> Query<'e> {
         let added = match &mut self.target {
             Target::PgPool(_, arguments) | Target::PgConnection(_, arguments) => arguments.add(value),
-            Target::SqlitePool(_, arguments) | Target::SqliteConnection(_, arguments) => arguments.add(value),
+            Target::SqliteLanes(_, arguments)
+            | Target::SqliteLane(_, arguments)
+            | Target::SqliteConnection(_, _, arguments) => arguments.add(value),
         };
         self.unencodable = self.unencodable.or(added.err());
         self
@@ -226,11 +249,11 @@ fn is_passing(error: &sqlx::Error) -> bool {
             Some(error) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03", "55P03"]
                 .iter()
                 .any(|class| error.code().starts_with(class)),
-            // Primary result codes: busy, locked, read-only, I/O error, full, can't open.
+            // Primary result codes: busy, locked, read-only, interrupted (at its deadline), I/O error, full, can't open.
             None => error
                 .code()
                 .and_then(|code| code.parse::<i32>().ok())
-                .is_some_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff))),
+                .is_some_and(|code| [5, 6, 8, 9, 10, 13, 14].contains(&(code & 0xff))),
         },
         _ => false,
     }

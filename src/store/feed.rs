@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, PgConnection, PgPool};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::changes::{self, News, channel};
 use super::db::Db;
+use super::lanes::Lane;
 use super::signing_keys::{self, SigningKey};
 use crate::error::{Error, Result};
 
@@ -39,7 +40,7 @@ enum Line {
         pool: PgPool,
         open: Option<Box<Open>>,
     },
-    Sqlite(SqlitePool),
+    Sqlite(Lane),
 }
 
 struct Open {
@@ -66,7 +67,7 @@ impl Feed {
     pub fn is_closed(&self) -> bool {
         match &self.0 {
             Line::Postgres { pool, .. } => pool.is_closed(),
-            Line::Sqlite(file) => file.is_closed(),
+            Line::Sqlite(lane) => lane.pool.is_closed(),
         }
     }
 
@@ -78,7 +79,7 @@ impl Feed {
             Line::Postgres { pool, open } => {
                 within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
             }
-            Line::Sqlite(file) => within(READ_TIMEOUT, changes::news(&*file, seq, BATCH)).await,
+            Line::Sqlite(lane) => within(READ_TIMEOUT, changes::news(&*lane, seq, BATCH)).await,
         };
         self.kept_if_sound(news)
     }
@@ -89,7 +90,7 @@ impl Feed {
             Line::Postgres { pool, open } => {
                 within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
             }
-            Line::Sqlite(file) => within(READ_TIMEOUT, signing_keys::all(&*file)).await,
+            Line::Sqlite(lane) => within(READ_TIMEOUT, signing_keys::all(&*lane)).await,
         };
         self.kept_if_sound(keys)
     }

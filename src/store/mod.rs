@@ -10,6 +10,7 @@ pub mod changes;
 mod db;
 mod feed;
 pub mod guesses;
+mod lanes;
 pub mod link_requests;
 pub mod links;
 pub mod mails;

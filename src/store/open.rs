@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::db::{DEADLINE, Db};
+use super::lanes::{Lane, Lanes};
 use super::migrations;
 use crate::private::{make_private_file, make_private_folder};
 
@@ -44,9 +45,9 @@ impl Db {
         match self {
             Db::Postgres(pool) => pool.close().await,
             Db::Sqlite { readers, writer, feed } => {
-                feed.close().await;
+                feed.pool.close().await;
                 readers.close().await;
-                writer.close().await;
+                writer.pool.close().await;
             }
         }
     }
@@ -99,9 +100,8 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     }
     make_private_file(&file).with_context(cant)?;
     migrations::run_sqlite(&options, &file).await.with_context(cant)?;
-    let pool = |connections: u32| {
+    let pool = || {
         SqlitePoolOptions::new()
-            .max_connections(connections)
             .acquire_timeout(DEADLINE)
             // A file needs no ping.
             .test_before_acquire(false)
@@ -110,16 +110,18 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     };
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
     let reading = options.clone().read_only(true).create_if_missing(false);
-    let readers = pool(max_connections.min(cores)).connect_lazy_with(reading.clone());
-    let feed = pool(1).connect_lazy_with(reading);
+    let readers = (0..max_connections.min(cores)).map(|_| Lane::new(pool(), reading.clone()));
+    let readers = Lanes::new(readers.collect());
+    let feed = Lane::new(pool(), reading);
     // SQLite ends a transaction by itself when the disk is full, and sqlx goes on to count it. A connection of which
     // it still counts one after its rollback has had its turn is replaced.
-    let writer = pool(1).after_release(|connection, _| {
+    let writer = pool().after_release(|connection, _| {
         Box::pin(async move {
             connection.ping().await?;
             Ok(!connection.is_in_transaction())
         })
     });
-    let writer = writer.connect_with(options).await.with_context(cant)?;
+    let writer = Lane::new(writer, options);
+    writer.pool.acquire().await.with_context(cant)?;
     Ok(Db::Sqlite { readers, writer, feed })
 }

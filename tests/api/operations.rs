@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use portcullis::error::Error;
 use portcullis::store::Executor;
 use serde_json::json;
 
@@ -112,6 +113,31 @@ async fn what_sqlite_has_answered_is_on_the_disk() {
         let journal: (String,) = server.sql("pragma journal_mode").fetch_one().await.unwrap();
         assert_eq!((full.0, journal.0.as_str()), (2, "wal"));
     }
+}
+
+/// More that never end by themselves than there are connections, a write in a transaction among them.
+#[actix_web::test]
+async fn a_statement_that_is_given_up_leaves_its_connection() {
+    let server = Server::start().await;
+    server.register("bob").await;
+    let endless = "select count(*) from (with recursive n (i) as (select 1 union all select i + 1 from n) select i from n) as n";
+    let readers = std::thread::available_parallelism().unwrap().get();
+    let reads = join_all((0..=readers).map(|_| server.sql(endless).fetch_one::<(i64,)>()));
+    let mut transaction = server.app.db.begin().await.unwrap();
+    let write = "update users set updated_at = updated_at where 0 < \
+                 (with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n)";
+    let write = Executor::query(&mut transaction, write).execute();
+    let (reads, write) = futures_util::future::join(reads, write).await;
+    for outcome in reads.into_iter().map(|read| read.map(drop)).chain([write.map(drop)]) {
+        assert!(matches!(outcome, Err(Error::Unavailable(_))), "{outcome:?}");
+    }
+    drop(transaction);
+    // These would wait for a connection until their own time is over.
+    let reads = (0..readers).map(|_| server.sql("select count(*) from users").fetch_one::<(i64,)>());
+    for read in join_all(reads).await {
+        assert_eq!(read.unwrap(), (1,));
+    }
+    server.register("ada").await;
 }
 
 /// SQLite does so when the disk is full.
