@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 pub use address::{set_email, set_verified};
 pub use edit::{Edit, hold, set};
 pub use password::{set_login, set_password};
-pub use search::{Filter, page, page_sql};
+pub use search::{Filter, Lead, MANY_BEGIN_SO, MANY_HAVE_IT, lead, page, page_led_by, page_sql};
 
 use super::db::{Executor, Tx};
 use crate::error::{Error, Result};

@@ -3,6 +3,7 @@
 mod contract;
 mod database;
 mod mailbox;
+mod plans;
 mod post;
 mod proxy;
 mod raw;
@@ -11,6 +12,7 @@ mod server;
 
 pub use contract::documented_routes;
 pub use database::Database;
+pub use plans::{id, plans};
 pub use post::{Manner, SmtpServer};
 pub use proxy::Proxy;
 pub use request::Answer;
