@@ -84,6 +84,16 @@ id!(
     /// Something that happened, in the audit log.
     EventId
 );
+impl EventId {
+    /// No id that is made at this time, or later, is less.
+    pub fn least_at(time: DateTime<Utc>) -> EventId {
+        let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+        EventId::from(bytes)
+    }
+}
+
 id!(
     /// A mail on its way out.
     MailId

@@ -1,6 +1,6 @@
 //! `audit_events` and `audit_head`: what happened, and where the chain that proves it begins and ends.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
@@ -117,36 +117,60 @@ pub struct Filter {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Events, newest first, from the one before `before` on.
-pub async fn page(db: &Db, filter: &Filter, before: Option<EventId>, limit: u32) -> Result<Vec<AuditEvent>> {
+/// By how much the time in an id may be off from `at`: ids ascend also while a clock is set back.
+const CLOCKS: TimeDelta = TimeDelta::minutes(1);
+
+/// What [`page`] asks: a statement for each combination of filters, each led by an index. Ids are made in the order of time, and
+/// so a span of time is one of ids, too.
+pub fn page_sql(filter: &Filter) -> &'static str {
     macro_rules! select {
-        ($user:literal) => {
+        ($span:literal, $by:literal) => {
             concat!(
                 "select ",
                 event_columns!(),
                 " from audit_events where ",
-                $user,
-                " and (cast($2 as uuid) is null or id < $2) and (cast($3 as text) is null or event = $3) \
-                 and (cast($4 as timestamptz) is null or at >= $4) and (cast($5 as timestamptz) is null or at < $5) \
-                 order by id desc limit $6"
+                $span,
+                " and at >= $3 and at < $4 order by ",
+                $by,
+                " desc limit $5"
             )
         };
     }
-    // SQLite plans without the values, and would not look into the index of users if there might be none.
-    let sql = match filter.user {
-        Some(_) => select!("user_id = $1"),
-        None => select!("cast($1 as uuid) is null"),
-    };
-    db.query(sql)
-        .bind(filter.user)
-        .bind(before)
-        .bind(filter.event)
-        .bind(filter.from)
-        .bind(filter.to)
-        .bind(i64::from(limit))
-        .fetch_all()
-        .await
+    // Pairs, since of two conditions Postgres may take the one on the id to lead, and walk past all others' events.
+    match (filter.user, filter.event) {
+        (None, None) => select!("id >= $1 and id < $2", "id"),
+        (Some(_), None) => {
+            select!("(user_id, id) >= ($6, $1) and (user_id, id) < ($6, $2)", "user_id desc, id")
+        }
+        (None, Some(_)) => select!("(event, id) >= ($6, $1) and (event, id) < ($6, $2)", "event desc, id"),
+        // Not by the index of events: of one kind there may be millions, of a user there are not.
+        (Some(_), Some(_)) => select!(
+            "(user_id, id) >= ($6, $1) and (user_id, id) < ($6, $2) and event || '' = $7",
+            "user_id desc, id"
+        ),
+    }
 }
+
+/// Events, newest first, from the one before `before` on.
+pub async fn page(db: &Db, filter: &Filter, before: Option<EventId>, limit: u32) -> Result<Vec<AuditEvent>> {
+    // Those of four digits are compared as texts on SQLite; no event is outside of them.
+    let from = filter.from.unwrap_or(FIRST).clamp(FIRST, LAST);
+    let to = filter.to.unwrap_or(LAST).clamp(FIRST, LAST);
+    let before = before.unwrap_or(EventId::MAX).min(EventId::least_at(to + CLOCKS));
+    let mut query = db.query(page_sql(filter)).bind(EventId::least_at(from - CLOCKS)).bind(before);
+    query = query.bind(from).bind(to).bind(i64::from(limit));
+    if let Some(user) = filter.user {
+        query = query.bind(user);
+    }
+    if let Some(event) = filter.event {
+        query = query.bind(event);
+    }
+    query.fetch_all().await
+}
+
+const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
+/// The last second of the year 9999.
+const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("a time");
 
 /// Begins a chain under this key, unless there is one already.
 pub async fn insert_head(db: &Db, key: &[u8], head: &Head) -> Result<()> {

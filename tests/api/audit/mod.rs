@@ -3,6 +3,7 @@
 mod chain;
 mod events;
 mod list;
+mod plans;
 
 use portcullis::audit::{Actor, Event, Verdict};
 use serde_json::Value;
