@@ -149,9 +149,9 @@ impl<'e> Executor<'e> for &'e Lane {
     }
 }
 
-/// Runs a finished sqlx query on whichever target there is.
+/// Runs a finished statement on whichever target there is.
 macro_rules! run {
-    ($query:expr, $make:path, $fetch:ident $(, $then:ident)?) => {{
+    ($query:expr, $fetch:ident, $postgres:expr, $sqlite:expr) => {{
         let Query { sql, target, unencodable } = $query;
         let end = Instant::now() + DEADLINE;
         in_time(async move {
@@ -159,25 +159,36 @@ macro_rules! run {
                 return Err(sqlx::Error::Encode(error));
             }
             match target {
-                Target::PgPool(pool, arguments) => $make(sql, arguments).$fetch(pool).await$(.map(|done| done.$then()))?,
-                Target::PgConnection(on, arguments) => $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?,
+                Target::PgPool(pool, arguments) => {
+                    sqlx::query_with(sql, arguments).$fetch(pool).await.map($postgres)
+                }
+                Target::PgConnection(on, arguments) => {
+                    sqlx::query_with(sql, arguments).$fetch(on).await.map($postgres)
+                }
                 Target::SqliteLanes(lanes, arguments) => {
                     let taken = lanes.take().await?;
                     let mut on = taken.lane.until(end).await?;
-                    $make(sql, arguments).$fetch(&mut *on).await$(.map(|done| done.$then()))?
+                    sqlx::query_with(sql, arguments).$fetch(&mut *on).await.map($sqlite)
                 }
                 Target::SqliteLane(lane, arguments) => {
                     let mut on = lane.until(end).await?;
-                    $make(sql, arguments).$fetch(&mut *on).await$(.map(|done| done.$then()))?
+                    sqlx::query_with(sql, arguments).$fetch(&mut *on).await.map($sqlite)
                 }
                 Target::SqliteConnection(on, running, arguments) => {
                     running.set(end);
-                    $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?
+                    sqlx::query_with(sql, arguments).$fetch(on).await.map($sqlite)
                 }
             }
         })
         .await
     }};
+}
+
+/// As the database gave them. Read into what is wanted only afterwards, so that what talks to the databases is compiled once, and not
+/// for every kind of row: that made the program a tenth larger.
+enum Rows {
+    Postgres(Vec<PgRow>),
+    Sqlite(Vec<SqliteRow>),
 }
 
 impl<'e> Query<'e> {
@@ -199,7 +210,7 @@ impl<'e> Query<'e> {
 
     /// Runs it and tells how many rows it changed.
     pub async fn execute(self) -> Result<u64> {
-        run!(self, sqlx::query_with, execute, rows_affected)
+        run!(self, execute, |done| done.rows_affected(), |done| done.rows_affected())
     }
 
     /// The one row that it must have.
@@ -215,7 +226,15 @@ impl<'e> Query<'e> {
 
     /// All its rows.
     pub async fn fetch_all<T: Row>(self) -> Result<Vec<T>> {
-        run!(self, sqlx::query_as_with, fetch_all)
+        let read = match self.rows().await? {
+            Rows::Postgres(rows) => rows.iter().map(T::from_row).collect::<sqlx::Result<_>>(),
+            Rows::Sqlite(rows) => rows.iter().map(T::from_row).collect(),
+        };
+        Ok(read?)
+    }
+
+    async fn rows(self) -> Result<Rows> {
+        run!(self, fetch_all, Rows::Postgres, Rows::Sqlite)
     }
 }
 
