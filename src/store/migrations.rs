@@ -29,6 +29,25 @@ pub async fn are_applied(db: &Db) -> Result<bool> {
     Ok(applied >= newest)
 }
 
+/// Demands that this program's migrations have been applied, and no others. None can be applied by way of PgBouncer: the
+/// migrator's lock belongs to a session.
+pub(super) async fn demand(db: &Db) -> anyhow::Result<()> {
+    let some = "select to_regclass('_sqlx_migrations') is not null";
+    let (some,): (bool,) = db.query(some).fetch_one().await?;
+    if !some || !are_applied(db).await? {
+        anyhow::bail!(
+            "migrations are missing, and can't be made through PgBouncer: run `portcullis migrate` with a DATABASE_URL that \
+             leads to Postgres itself, without pgbouncer=true"
+        );
+    }
+    let newest = POSTGRES.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let unknown = "select min(version) from _sqlx_migrations where version > $1";
+    match db.query(unknown).bind(newest).fetch_one().await? {
+        (Some(version),) => Err(newer_schema(sqlx::migrate::MigrateError::VersionMissing(version))),
+        (None,) => Ok(()),
+    }
+}
+
 /// The migrator's advisory lock makes processes that start at once take turns.
 pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
     let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());
