@@ -62,6 +62,9 @@ with tempfile.TemporaryDirectory(prefix="portcullis-pooled.") as folder, pgbounc
         done = run(*arguments)
         refused = done.returncode == 1 and "portcullis migrate" in done.stderr and "pgbouncer=true" in done.stderr
         check(f"{arguments[0]} makes no migrations through it, and says what does", refused, done.stderr)
+    done = run("migrate", url=lent.removesuffix("?pgbouncer=true"))
+    told = done.returncode == 1 and "add ?pgbouncer=true to DATABASE_URL" in done.stderr
+    check("without pgbouncer=true it says what to add", told, done.stderr)
     done = run("migrate", url=direct)
     check("migrate makes them without it", done.returncode == 0, done.stderr)
     done = run("user", "create", "--username=admin", "--email=admin@example.com", "--role=admin", said=PASSWORD)

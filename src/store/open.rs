@@ -54,7 +54,12 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         migrations::demand(&db).await.with_context(cant)?;
         return Ok(db);
     }
-    migrations::run_postgres(&options).await.with_context(cant)?;
+    migrations::run_postgres(&options).await.with_context(cant).map_err(|error| {
+        match format!("{error:#}").contains("unsupported startup parameter") {
+            true => error.context("this is PgBouncer's port: add ?pgbouncer=true to DATABASE_URL"),
+            false => error,
+        }
+    })?;
     Ok(Db::Postgres(Pool::new(options, max_connections, lent)))
 }
 
