@@ -1,6 +1,7 @@
 //! [`App`]: what every request shares, assembled once from the settings.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::{Context, bail};
 use tokio::sync::watch;
@@ -34,6 +35,7 @@ pub struct App {
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
+    draining: AtomicBool,
     shutting_down: watch::Sender<bool>,
 }
 
@@ -71,6 +73,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            draining: AtomicBool::new(false),
             shutting_down: watch::Sender::new(false),
             config,
             clock,
@@ -78,9 +81,19 @@ impl App {
         })
     }
 
-    /// From now on the service says that it is not ready, so that no new requests are sent to it; and those that are
-    /// held until something happens are answered.
+    /// From now on the service says that it is not ready, so that no new requests are sent to it, and closes each
+    /// connection after its next answer, so that none is closed under a request.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// It drains, if it did not; and requests that are held until something happens are answered.
     pub fn begin_shutdown(&self) {
+        self.begin_drain();
         self.shutting_down.send_replace(true);
     }
 

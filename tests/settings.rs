@@ -121,6 +121,7 @@ fn all_wrong_settings_are_reported_together() {
         ("HOST", "localhost"),
         ("PORT", "65536"),
         ("PUBLIC_URL", "auth.example.com"),
+        ("DRAIN_DELAY", "61s"),
         ("DATABASE_URL", "mysql://db/x"),
         ("DATABASE_MAX_CONNECTIONS", "0"),
         ("SECRET_KEY", "short"),

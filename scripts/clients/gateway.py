@@ -5,13 +5,7 @@ nginx runs as it is, but for the addresses and folders of that file: it has a po
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +14,7 @@ import requests
 
 import service
 from checks import check, report
+from nginx import nginx
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "gateway/nginx.conf"
 
@@ -45,51 +40,17 @@ class Api(BaseHTTPRequestHandler):
         pass
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def configuration(folder: str, port: int, api_port: int) -> str:
-    text = CONFIGURATION.read_text()
-    for written, here in {
-        "listen 8000;": f"listen 127.0.0.1:{port};",
-        "server portcullis:8080;": f"server {urlsplit(service.URL).netloc};",
-        "server api:8000;": f"server 127.0.0.1:{api_port};",
-        "/tmp/": f"{folder}/",
-        "access_log /dev/stdout;": "access_log off;",
-    }.items():
-        if written not in text:
-            sys.exit(f"{CONFIGURATION} has no {written!r} any more: tell {__file__} what {here!r} takes the place of")
-        text = text.replace(written, here)
-    return text
-
-
 @contextlib.contextmanager
 def gateway():
     """The address of a running nginx."""
     api = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     threading.Thread(target=api.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory(prefix="portcullis-gateway.") as folder:
-        # Where root starts nginx, its workers are another user's.
-        os.chmod(folder, 0o711)
-        port = free_port()
-        file = Path(folder, "nginx.conf")
-        file.write_text(configuration(folder, port, api.server_port))
-        nginx = subprocess.Popen(["nginx", "-e", "stderr", "-p", folder, "-c", str(file), "-g", "daemon off;"])
-        try:
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                if nginx.poll() is not None:
-                    break
-                time.sleep(0.05)
-            if nginx.poll() is not None:
-                sys.exit(f"nginx ended with {nginx.returncode}; what it said is above")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            nginx.terminate()
-            nginx.wait(10)
+    servers = {
+        "server portcullis:8080;": f"server {urlsplit(service.URL).netloc};",
+        "server api:8000;": f"server 127.0.0.1:{api.server_port};",
+    }
+    with nginx(CONFIGURATION, servers) as url:
+        yield url
 
 
 def told(answer: requests.Response) -> dict[str, str]:

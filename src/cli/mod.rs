@@ -9,6 +9,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod serve;
+mod stop;
 mod usage;
 mod user;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::stop::{self, Signals};
 use super::told;
 use crate::accounts;
 use crate::app::App;
@@ -24,7 +24,7 @@ pub(super) async fn run(
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> anyhow::Result<()> {
     // From the start: process 1 of a container ignores signals that it does not handle.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = Signals::catch()?;
     if config.bcrypt_cost < ADVISED_BCRYPT_COST {
         tracing::warn!(
             cost = config.bcrypt_cost,
@@ -47,6 +47,7 @@ pub(super) async fn run(
         format!("can't listen on {address}; stop what does, or choose another PORT or HOST")
     })?;
     let address = listener.local_addr()?;
+    let door = listener.try_clone()?;
     let app = Arc::new(App::start(config, Clock::system()).await?);
     provide_admin(&app).await?;
     let server = http::serve(app.clone(), listener, own_routes)?;
@@ -62,12 +63,7 @@ pub(super) async fn run(
     let handle = server.handle();
     let stopping = app.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: no new requests, and those in flight may end");
-        stopping.begin_shutdown();
+        stop::when_told(signals, &stopping, door).await;
         handle.stop(true).await;
     });
     server.await?;

@@ -1,5 +1,6 @@
 //! Where the database is.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use url::Url;
@@ -49,10 +50,15 @@ pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
         }
         return Ok(DatabaseUrl(text.to_owned()));
     }
-    let postgres = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-    postgres
-        .then(|| DatabaseUrl(text.to_owned()))
-        .ok_or_else(|| format!("is not a database's URL; {allowed}"))
+    let postgres = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    let postgres = postgres.ok_or_else(|| format!("is not a database's URL; {allowed}"))?;
+    // The one parameter that is ours: whether PgBouncer in transaction mode stands between.
+    let is_wrong =
+        |(name, value): (Cow<str>, Cow<str>)| name == "pgbouncer" && !["true", "false"].contains(&&*value);
+    if postgres.query_pairs().any(is_wrong) {
+        return Err("has a `pgbouncer` that is neither true nor false".to_owned());
+    }
+    Ok(DatabaseUrl(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -61,12 +67,25 @@ mod tests {
 
     #[test]
     fn it_is_what_it_must_be() {
-        for good in ["sqlite://data/x.db", "sqlite:x.db", "postgres://u:p@h/d", "postgresql:///d?host=/run"] {
+        for good in [
+            "sqlite://data/x.db",
+            "sqlite:x.db",
+            "postgres://u:p@h/d",
+            "postgres://u:p@h:6432/d?sslmode=disable&pgbouncer=true",
+            "postgresql:///d?host=/run",
+        ] {
             assert!(database_url(good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "x.db", "mysql://h/d", "sqlite:", "sqlite::memory:", "sqlite://", "sqlite://x?mode=memory"]
-        {
+        for bad in [
+            "",
+            "x.db",
+            "mysql://h/d",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://",
+            "sqlite://x?mode=memory",
+            "postgres://h/d?pgbouncer=1",
+        ] {
             assert!(database_url(bad).is_err(), "{bad}");
         }
     }

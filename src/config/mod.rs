@@ -42,6 +42,11 @@ pub struct Config {
     #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
     pub public_url: String,
 
+    /// How long the service goes on answering after SIGTERM, 0s to 60s: it says that it is not ready, and closes each
+    /// connection after its next answer, so that proxies have left when it stops.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "1s", value_parser = drain_delay)]
+    pub drain_delay: Duration,
+
     /// The database: an SQLite file, made where it is missing, or postgres://user:password@host/name.
     #[arg(long, global = true, value_name = "URL", default_value = "sqlite://data/portcullis.db", value_parser = database_url)]
     pub database_url: DatabaseUrl,

@@ -106,6 +106,10 @@ pub(super) fn port(text: &str) -> Parsed<u16> {
     whole(text, 0..=u16::MAX)
 }
 
+pub(super) fn drain_delay(text: &str) -> Parsed<Duration> {
+    duration(text, 0..=60, "0s to 60s")
+}
+
 pub(super) fn connections(text: &str) -> Parsed<u32> {
     whole(text, 1..=1000)
 }

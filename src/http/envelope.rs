@@ -10,14 +10,16 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use anyhow::anyhow;
 use futures_util::FutureExt;
 
 use super::error::{Rendered, of_status, render};
 use super::limited;
+use crate::app::App;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
@@ -49,6 +51,9 @@ pub async fn wrap(
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id);
+            if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
             let standing = response.request().extensions().get::<Standing>().copied();
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
@@ -76,6 +81,8 @@ pub async fn wrap(
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
     add_headers(response.head_mut(), &id);
+    // Nobody knows what was left of the request, nor whether the service drains.
+    response.head_mut().set_connection_type(ConnectionType::Close);
     line.log(status.as_u16(), None, None);
     Err(InternalError::from_response("", response).into())
 }

@@ -14,7 +14,7 @@ pub(super) async fn live() -> impl Responder {
 }
 
 pub(super) async fn ready(app: Data<App>) -> Result<impl Responder> {
-    if app.is_shutting_down() {
+    if app.is_draining() {
         return Err(Error::Unavailable(anyhow!("not ready: shutting down")));
     }
     if !migrations::are_applied(&app.db).await? {

@@ -19,11 +19,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Type};
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
+use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type};
 
 use super::lanes::{End, Lane, Lanes};
+use super::pool::Pool;
 use crate::error::{Error, Result};
 
 /// What a statement may take at most, waiting for a connection included.
@@ -32,7 +33,7 @@ pub const DEADLINE: Duration = Duration::from_secs(4);
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub enum Db {
-    Postgres(PgPool),
+    Postgres(Pool),
     /// The feed has a reader of its own.
     Sqlite {
         readers: Lanes,
@@ -44,7 +45,8 @@ pub enum Db {
 /// A transaction: dropped without [`commit`](Tx::commit), it never happened.
 #[derive(Debug)]
 pub enum Tx {
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    /// With whether its statements may have names.
+    Postgres(sqlx::Transaction<'static, Postgres>, bool),
     Sqlite(sqlx::Transaction<'static, Sqlite>, End),
 }
 
@@ -75,29 +77,28 @@ pub struct Query<'e> {
 }
 
 enum Target<'e> {
-    PgPool(&'e PgPool, PgArguments),
-    PgConnection(&'e mut PgConnection, PgArguments),
+    PgPool(&'e Pool, PgArguments),
+    /// With whether the statement may have a name.
+    PgConnection(&'e mut PgConnection, bool, PgArguments),
     SqliteLanes(&'e Lanes, SqliteArguments),
     SqliteLane(&'e Lane, SqliteArguments),
     SqliteConnection(&'e mut SqliteConnection, &'e End, SqliteArguments),
 }
 
 impl Db {
-    /// Begins a transaction. It is begun by a task of its own, which goes on if this request is given up (a client that
-    /// hangs up, a deadline) and rolls back what nobody took: a connection whose `begin` was cut off in the middle
-    /// would go back to the pool inside a transaction. On SQLite it takes the writer's place at once (`begin immediate`): one that only found
-    /// out at its first write that another was faster would fail.
+    /// Begins a transaction, by a task of its own: [`Pool::begin`] says why. On SQLite it takes the writer's place at once
+    /// (`begin immediate`): one that only found out at its first write that another was faster would fail.
     pub async fn begin(&self) -> Result<Tx> {
-        let db = self.clone();
-        let begun = tokio::spawn(async move {
-            Ok(match db {
-                Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-                Db::Sqlite { writer, .. } => {
-                    Tx::Sqlite(writer.pool.begin_with("begin immediate").await?, writer.end)
+        in_time(async {
+            Ok(match self.clone() {
+                Db::Postgres(pool) => Tx::Postgres(pool.begin().await?, !pool.is_lent()),
+                Db::Sqlite { writer: Lane { pool, end }, .. } => {
+                    let begun = tokio::spawn(async move { pool.begin_with("begin immediate").await });
+                    Tx::Sqlite(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??, end)
                 }
             })
-        });
-        in_time(async { begun.await.map_err(|_| sqlx::Error::WorkerCrashed)? }).await
+        })
+        .await
     }
 }
 
@@ -106,7 +107,7 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         in_time(async {
             match self {
-                Tx::Postgres(tx) => tx.commit().await,
+                Tx::Postgres(tx, _) => tx.commit().await,
                 Tx::Sqlite(tx, _) => tx.commit().await,
             }
         })
@@ -129,7 +130,9 @@ impl<'e> Executor<'e> for &'e Db {
 impl<'e> Executor<'e> for &'e mut Tx {
     fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
         match self {
-            Tx::Postgres(tx) => (&mut **tx).query(postgres),
+            Tx::Postgres(tx, named) => {
+                Query::new(postgres, Target::PgConnection(tx, *named, PgArguments::default()))
+            }
             Tx::Sqlite(tx, end) => {
                 Query::new(sqlite, Target::SqliteConnection(tx, end, SqliteArguments::default()))
             }
@@ -139,7 +142,7 @@ impl<'e> Executor<'e> for &'e mut Tx {
 
 impl<'e> Executor<'e> for &'e mut PgConnection {
     fn query_either(self, postgres: &'static str, _: &'static str) -> Query<'e> {
-        Query::new(postgres, Target::PgConnection(self, PgArguments::default()))
+        Query::new(postgres, Target::PgConnection(self, true, PgArguments::default()))
     }
 }
 
@@ -159,11 +162,18 @@ macro_rules! run {
                 return Err(sqlx::Error::Encode(error));
             }
             match target {
-                Target::PgPool(pool, arguments) => {
-                    sqlx::query_with(sql, arguments).$fetch(pool).await.map($postgres)
+                Target::PgPool(pool, arguments) if pool.is_lent() => {
+                    let mut tx = pool.begin().await?;
+                    let query = sqlx::query_with(sql, arguments).persistent(false);
+                    let done = query.$fetch(&mut *tx).await?;
+                    tx.commit().await?;
+                    Ok($postgres(done))
                 }
-                Target::PgConnection(on, arguments) => {
-                    sqlx::query_with(sql, arguments).$fetch(on).await.map($postgres)
+                Target::PgPool(pool, arguments) => {
+                    sqlx::query_with(sql, arguments).$fetch(&**pool).await.map($postgres)
+                }
+                Target::PgConnection(on, named, arguments) => {
+                    sqlx::query_with(sql, arguments).persistent(named).$fetch(on).await.map($postgres)
                 }
                 Target::SqliteLanes(lanes, arguments) => {
                     let taken = lanes.take().await?;
@@ -185,7 +195,7 @@ macro_rules! run {
 }
 
 /// As the database gave them. Read into what is wanted only afterwards, so that what talks to the databases is compiled once, and not
-/// for every kind of row: that made the program a tenth larger.
+/// for every kind of row.
 enum Rows {
     Postgres(Vec<PgRow>),
     Sqlite(Vec<SqliteRow>),
@@ -199,7 +209,7 @@ impl<'e> Query<'e> {
     /// Gives the next `$n` its value.
     pub fn bind<'v>(mut self, value: impl Value<'v>) -> Query<'e> {
         let added = match &mut self.target {
-            Target::PgPool(_, arguments) | Target::PgConnection(_, arguments) => arguments.add(value),
+            Target::PgPool(_, arguments) | Target::PgConnection(_, _, arguments) => arguments.add(value),
             Target::SqliteLanes(_, arguments)
             | Target::SqliteLane(_, arguments)
             | Target::SqliteConnection(_, _, arguments) => arguments.add(value),
@@ -210,7 +220,8 @@ impl<'e> Query<'e> {
 
     /// Runs it and tells how many rows it changed.
     pub async fn execute(self) -> Result<u64> {
-        run!(self, execute, |done| done.rows_affected(), |done| done.rows_affected())
+        run!(self, execute, |done: PgQueryResult| done.rows_affected(), |done: SqliteQueryResult| done
+            .rows_affected())
     }
 
     /// The one row that it must have.

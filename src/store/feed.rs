@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, PgPool};
+use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::changes::{self, News, channel};
 use super::db::Db;
 use super::lanes::Lane;
+use super::pool::Pool;
 use super::signing_keys::{self, SigningKey};
 use crate::error::{Error, Result};
 
@@ -37,8 +38,13 @@ pub struct Feed(Line);
 enum Line {
     /// The pool is the requests', and only tells how to connect and whether to.
     Postgres {
-        pool: PgPool,
+        pool: Pool,
         open: Option<Box<Open>>,
+    },
+    /// PgBouncer lends it, so that there is no hearing from the database: the feed is looked at.
+    Lent {
+        pool: Pool,
+        open: Option<Db>,
     },
     Sqlite(Lane),
 }
@@ -58,6 +64,7 @@ impl Feed {
     /// Opens no connection yet.
     pub fn new(db: &Db) -> Feed {
         Feed(match db {
+            Db::Postgres(pool) if pool.is_lent() => Line::Lent { pool: pool.clone(), open: None },
             Db::Postgres(pool) => Line::Postgres { pool: pool.clone(), open: None },
             Db::Sqlite { feed, .. } => Line::Sqlite(feed.clone()),
         })
@@ -66,7 +73,7 @@ impl Feed {
     /// Whether the database has been closed: there will be no news any more.
     pub fn is_closed(&self) -> bool {
         match &self.0 {
-            Line::Postgres { pool, .. } => pool.is_closed(),
+            Line::Postgres { pool, .. } | Line::Lent { pool, .. } => pool.is_closed(),
             Line::Sqlite(lane) => lane.pool.is_closed(),
         }
     }
@@ -79,6 +86,9 @@ impl Feed {
             Line::Postgres { pool, open } => {
                 within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
             }
+            Line::Lent { pool, open } => {
+                within(READ_TIMEOUT, changes::news(lent(pool, open).await?, seq, BATCH)).await
+            }
             Line::Sqlite(lane) => within(READ_TIMEOUT, changes::news(&*lane, seq, BATCH)).await,
         };
         self.kept_if_sound(news)
@@ -90,6 +100,9 @@ impl Feed {
             Line::Postgres { pool, open } => {
                 within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
             }
+            Line::Lent { pool, open } => {
+                within(READ_TIMEOUT, signing_keys::all(lent(pool, open).await?)).await
+            }
             Line::Sqlite(lane) => within(READ_TIMEOUT, signing_keys::all(&*lane)).await,
         };
         self.kept_if_sound(keys)
@@ -97,8 +110,10 @@ impl Feed {
 
     /// A connection on which something failed may be in the middle of it.
     fn kept_if_sound<T>(&mut self, outcome: Result<T>) -> Result<T> {
-        if let (Err(_), Line::Postgres { open, .. }) = (&outcome, &mut self.0) {
-            *open = None;
+        match (&outcome, &mut self.0) {
+            (Err(_), Line::Postgres { open, .. }) => *open = None,
+            (Err(_), Line::Lent { open, .. }) => *open = None,
+            _ => {}
         }
         outcome
     }
@@ -114,7 +129,7 @@ impl Feed {
 }
 
 /// The connection to read on, made if there is none.
-async fn opened<'a>(pool: &PgPool, open: &'a mut Option<Box<Open>>) -> Result<&'a mut PgConnection> {
+async fn opened<'a>(pool: &Pool, open: &'a mut Option<Box<Open>>) -> Result<&'a mut PgConnection> {
     let open = match open {
         Some(open) => open,
         None => {
@@ -125,6 +140,19 @@ async fn opened<'a>(pool: &PgPool, open: &'a mut Option<Box<Open>>) -> Result<&'
         }
     };
     Ok(&mut open.reads)
+}
+
+/// The same, by way of PgBouncer.
+async fn lent<'a>(pool: &Pool, open: &'a mut Option<Db>) -> Result<&'a Db> {
+    let db = match open.take() {
+        Some(db) => db,
+        None => {
+            let apart = pool.apart();
+            within(CONNECT_TIMEOUT, async { Ok(drop(apart.acquire().await?)) }).await?;
+            Db::Postgres(apart)
+        }
+    };
+    Ok(open.insert(db))
 }
 
 impl Listener {

@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use super::db::{Db, Executor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::private::make_private_file;
 
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -27,6 +27,33 @@ pub async fn are_applied(db: &Db) -> Result<bool> {
     let sql = "select max(version) from _sqlx_migrations where success";
     let (applied,): (Option<i64>,) = db.query(sql).fetch_one().await?;
     Ok(applied >= newest)
+}
+
+/// Demands that this program's migrations have been applied, and no others. None can be applied by way of PgBouncer: the
+/// migrator's lock belongs to a session.
+pub(super) async fn demand(db: &Db) -> anyhow::Result<()> {
+    let some = "select to_regclass('_sqlx_migrations') is not null";
+    let (some,): (bool,) = db.query(some).fetch_one().await.map_err(cause)?;
+    if !some || !are_applied(db).await.map_err(cause)? {
+        anyhow::bail!(
+            "migrations are missing, and can't be made through PgBouncer: run `portcullis migrate` with a DATABASE_URL that \
+             leads to Postgres itself, without pgbouncer=true"
+        );
+    }
+    let newest = POSTGRES.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let unknown = "select min(version) from _sqlx_migrations where version > $1";
+    match db.query(unknown).bind(newest).fetch_one().await.map_err(cause)? {
+        (Some(version),) => Err(newer_schema(sqlx::migrate::MigrateError::VersionMissing(version))),
+        (None,) => Ok(()),
+    }
+}
+
+/// What a command tells, rather than what a client is told.
+fn cause(error: Error) -> anyhow::Error {
+    match error {
+        Error::Internal(cause) | Error::Unavailable(cause) => cause,
+        error => error.into(),
+    }
 }
 
 /// The migrator's advisory lock makes processes that start at once take turns.

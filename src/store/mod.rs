@@ -16,6 +16,7 @@ pub mod links;
 pub mod mails;
 pub mod migrations;
 mod open;
+mod pool;
 pub mod quotas;
 pub mod roles;
 pub mod schedule;
@@ -27,3 +28,4 @@ pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
 pub use feed::Feed;
+pub use pool::Pool;

@@ -1,34 +1,18 @@
 //! Opening the database that `DATABASE_URL` names.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use url::Url;
 
 use super::db::{DEADLINE, Db};
 use super::lanes::{Lane, Lanes};
 use super::migrations;
+use super::pool::Pool;
 use crate::private::{make_private_file, make_private_folder};
-
-/// How long a statement may run on Postgres before the server itself cancels it; a little under [`DEADLINE`], so
-/// that its own error is the one that is seen.
-const STATEMENT_TIMEOUT: &str = "3500ms";
-
-/// How long a statement may wait for a row that another transaction holds: longer than any of ours takes, and too short
-/// for one that hangs to collect all connections behind it.
-const LOCK_TIMEOUT: &str = "1500ms";
-
-/// How long a transaction may wait for its next statement: nothing but a lost client makes one wait at all.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "5s";
-
-/// How long a request waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection may take to answer when it is given back.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Db {
     /// Connects, and brings the schema up to date. Several processes may do so at once.
@@ -55,31 +39,40 @@ impl Db {
 
 async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     // The URL holds a password, and sqlx's complaint about it could quote it.
-    let options =
-        PgConnectOptions::from_str(url).map_err(|_| anyhow::anyhow!("DATABASE_URL is not a Postgres URL"))?;
+    let malformed = || anyhow::anyhow!("DATABASE_URL is not a Postgres URL");
+    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
+    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
     let place = format!("{}:{}", options.get_host(), options.get_port());
-    let options = options.application_name("portcullis");
-    migrations::run_postgres(&options).await.with_context(|| {
+    let cant = || {
         format!(
             "can't open the Postgres database at {place}; check that it runs and that DATABASE_URL is right"
         )
+    };
+    let options = options.application_name("portcullis");
+    if lent {
+        let db = Db::Postgres(Pool::new(options, max_connections, lent));
+        migrations::demand(&db).await.with_context(cant)?;
+        return Ok(db);
+    }
+    migrations::run_postgres(&options).await.with_context(cant).map_err(|error| {
+        match format!("{error:#}").contains("unsupported startup parameter") {
+            true => error.context("this is PgBouncer's port: add ?pgbouncer=true to DATABASE_URL"),
+            false => error,
+        }
     })?;
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A connection that does not answer is dropped, not waited for until TCP gives it up.
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
-                answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
-            })
-        })
-        .connect_lazy_with(options.options([
-            ("statement_timeout", STATEMENT_TIMEOUT),
-            ("lock_timeout", LOCK_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-        ]));
-    Ok(Db::Postgres(pool))
+    Ok(Db::Postgres(Pool::new(options, max_connections, lent)))
+}
+
+/// The URL without `pgbouncer`, which is ours, and whether that is `true`.
+fn without_pgbouncer(text: &str) -> Option<(String, bool)> {
+    let mut url = Url::parse(text).ok()?;
+    let (ours, rest): (Vec<_>, Vec<_>) =
+        url.query_pairs().into_owned().partition(|(name, _)| name == "pgbouncer");
+    if ours.is_empty() {
+        return Some((text.to_owned(), false));
+    }
+    url.query_pairs_mut().clear().extend_pairs(rest);
+    Some((url.into(), ours.iter().any(|(_, value)| value == "true")))
 }
 
 async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {

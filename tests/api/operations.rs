@@ -24,6 +24,9 @@ async fn a_service_that_stops_or_lacks_migrations_is_live_but_not_ready() {
     server.get("/health/ready").expect_problem(503, "unavailable").await;
 
     let server = Server::start().await;
+    server.app.begin_drain();
+    server.get("/health/ready").expect_problem(503, "unavailable").await;
+    server.get("/health/live").expect(200).await;
     server.app.begin_shutdown();
     server.get("/health/ready").expect_problem(503, "unavailable").await;
     server.get("/health/live").expect(200).await;

@@ -42,6 +42,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("unicode_width", &["cli"]),
     ("csv", &["accounts/import"]),
+    ("socket2", &["cli/stop"]),
     ("dotenvy", &["config"]),
     // The settings check that a filter is one.
     ("tracing_subscriber", &["telemetry", "config/value: EnvFilter"]),

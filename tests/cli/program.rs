@@ -30,9 +30,9 @@ impl Place {
         Place { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
     }
 
-    /// With settings that suit a test: any free port, the cheapest hash.
+    /// With settings that suit a test: any free port, the cheapest hash, an end at once.
     pub fn quick() -> Place {
-        Place::new().with("PORT", "0").with("BCRYPT_COST", "4")
+        Place::new().with("PORT", "0").with("BCRYPT_COST", "4").with("DRAIN_DELAY", "0s")
     }
 
     /// With one more variable.

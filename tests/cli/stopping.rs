@@ -87,3 +87,57 @@ async fn a_request_in_flight_is_answered() {
     server.running.done().expect(0);
     assert!(answered.elapsed() < QUICK, "{:?}", answered.elapsed());
 }
+
+/// What a connection is sent before it is closed, which it must be.
+fn read_to_its_end(connection: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    connection.read_to_string(&mut answer).unwrap();
+    answer.to_ascii_lowercase()
+}
+
+fn ask(connection: &mut TcpStream, path: &str) -> String {
+    write!(connection, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    read_to_its_end(connection)
+}
+
+#[test]
+fn while_it_drains_it_answers_all_and_closes_each_connection_after_that() {
+    let mut server = Place::quick().serve(&["--drain-delay=60s"]);
+    let mut idle = idle_connection(&server);
+    server.running.signal(Signal::TERM);
+    server.running.line_with("draining");
+    // Known from before, and new.
+    let mut new = TcpStream::connect(server.address()).unwrap();
+    for connection in [&mut idle, &mut new] {
+        let answer = ask(connection, "/health/live");
+        assert!(answer.starts_with("http/1.1 200"), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    for (path, status) in [("/health/ready", 503), ("/api/v1/me", 401), ("/nowhere", 404)] {
+        let answer = ask(&mut TcpStream::connect(server.address()).unwrap(), path);
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{path}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{path}: {answer}");
+    }
+    // Whoever does not want to wait says so again.
+    server.running.signal(Signal::TERM);
+    let done = server.running.done().expect(0).says(&["draining", "stopping", "stopped"]);
+    assert!(done.took < QUICK, "{:?}", done.took);
+}
+
+#[test]
+fn it_stops_by_itself_when_it_has_drained() {
+    let mut server = Place::quick().serve(&["--drain-delay=1s"]);
+    server.running.signal(Signal::TERM);
+    let done = server.running.done().expect(0).says(&["draining", "stopping", "stopped"]);
+    assert!(done.took >= Duration::from_secs(1), "{:?}", done.took);
+}
+
+#[test]
+fn a_person_does_not_wait_for_it_to_drain() {
+    let mut server = Place::quick().serve(&["--drain-delay=60s"]);
+    server.running.signal(Signal::INT);
+    let done = server.running.done().expect(0);
+    assert!(done.took < QUICK, "{:?}", done.took);
+    assert!(!done.stderr.contains("draining"), "{}", done.stderr);
+}
