@@ -15,6 +15,7 @@ use crate::mail::Mail;
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
+use crate::tls::Tls;
 use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
 use crate::usage::Usage;
 
@@ -34,13 +35,17 @@ pub struct App {
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
+    /// What the listener shows, where it speaks TLS.
+    pub tls: Option<Tls>,
     shutting_down: watch::Sender<bool>,
 }
 
 impl App {
     /// [Opens](Self::open) it all, and makes sure that there is a key to sign with: all that can fail, fails here.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let app = App::open(config, clock).await?;
+        // First: what is wrong with the files is told before the database is touched.
+        let tls = Tls::open(&config, clock.now())?;
+        let app = App { tls, ..App::open(config, clock).await? };
         app.keyring.provide(&app.db, &app.changes, &app.config, app.clock.now()).await?;
         Ok(app)
     }
@@ -71,6 +76,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            tls: None,
             shutting_down: watch::Sender::new(false),
             config,
             clock,

@@ -19,6 +19,7 @@
 //! | [`mail`] | mails, which leave through an outbox written in the transaction that they tell of |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
+//! | [`tls`] | the certificate that the listener shows, and its key; read again when their files change |
 //! | [`breaches`] | whether a password has leaked, asked of a range service |
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
@@ -49,5 +50,6 @@ pub mod secret;
 pub mod sessions;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;
 pub mod usage;

@@ -41,6 +41,13 @@ pub(super) async fn run(
             "SMTP_URL has a password, which goes to the mail server in the clear: use smtps://, or ?tls=required"
         );
     }
+    if config.tls_cert.is_some() && !config.is_public_by_https() {
+        tracing::warn!(
+            "PUBLIC_URL is {}, and the listener speaks HTTPS alone: tokens name an issuer, and mails have links, that nobody \
+             reaches. Set PUBLIC_URL to the https:// URL that clients use",
+            config.public_url
+        );
+    }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
     let listener = TcpListener::bind(address).with_context(|| {
@@ -57,7 +64,8 @@ pub(super) async fn run(
             tracing::info!("mails become files in {}; SMTP_URL sends them", app.config.mail_folder.display())
         }
     }
-    tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}; {scheme}://{address}/docs is a page to try it from");
 
     let handle = server.handle();
     let stopping = app.clone();

@@ -38,6 +38,16 @@ pub struct Config {
     #[arg(long, global = true, value_name = "PORT", default_value = "8080", value_parser = port)]
     pub port: u16,
 
+    /// The certificate that makes the listener HTTPS, a PEM file: the service's own first, then what leads to the authority.
+    /// With TLS_KEY. Read again when it changes.
+    #[arg(long, global = true, value_name = "FILE", value_parser = file)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, a PEM file that neither is encrypted nor can be read by everyone. Read again when it
+    /// changes.
+    #[arg(long, global = true, value_name = "FILE", value_parser = file)]
+    pub tls_key: Option<PathBuf>,
+
     /// What clients call this service: the issuer (`iss`) of its tokens, and the base of mailed links.
     #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
     pub public_url: String,
@@ -182,6 +192,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether clients come by HTTPS, here or at a proxy before this service.
+    pub fn is_public_by_https(&self) -> bool {
+        self.public_url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+    }
+
     /// The audience of access tokens.
     pub fn audience(&self) -> &str {
         self.jwt_audience.as_deref().unwrap_or(&self.public_url)
@@ -209,6 +224,14 @@ impl Config {
                     .to_owned(),
             ));
         }
+        let other = match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => {
+                Some(("tls_key", "TLS_CERT needs it: the file of the certificate's private key"))
+            }
+            (None, Some(_)) => Some(("tls_cert", "TLS_KEY needs it: the file of the certificate")),
+            _ => None,
+        };
+        found.extend(other.map(|(name, what)| (name, what.to_owned())));
         let names = [("ADMIN_USERNAME", &self.admin_username), ("ADMIN_EMAIL", &self.admin_email)];
         match (names.into_iter().find(|(_, name)| name.is_some()), &self.admin_password) {
             (Some((name, _)), None) => {

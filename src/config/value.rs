@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -104,6 +105,12 @@ pub(super) fn address(text: &str) -> Parsed<IpAddr> {
 
 pub(super) fn port(text: &str) -> Parsed<u16> {
     whole(text, 0..=u16::MAX)
+}
+
+/// Whether there is such a file is for whoever reads it to say.
+pub(super) fn file(text: &str) -> Parsed<PathBuf> {
+    let named = !text.ends_with('/') && !text.contains('\0');
+    named.then(|| PathBuf::from(text)).ok_or_else(|| format!("{text:?} is not the name of a file"))
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {

@@ -16,6 +16,7 @@ mod post;
 mod program;
 mod serving;
 mod stopping;
+mod tls;
 mod usage;
 mod user_commands;
 mod users;
