@@ -130,10 +130,10 @@ async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Secre
 }
 
 /// Tells secrets apart, and nothing of them.
-fn fingerprint(secret: &SecretKey) -> [u8; 32] {
+pub(crate) fn fingerprint(secret: &SecretKey) -> [u8; 32] {
     secret.mac(Purpose::Fingerprint).sign(b"")
 }
 
-const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
+pub(crate) const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
                              data/secret.key. To change it, set the one before as SECRET_KEY_PREVIOUS. Replicas must \
                              share one. If it is lost, start with a new database";

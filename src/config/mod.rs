@@ -4,6 +4,7 @@
 //! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
 
 mod admin;
+mod danger;
 mod database_url;
 mod load;
 mod mail;
@@ -14,9 +15,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 pub use admin::AdminPassword;
 use admin::{admin_name, admin_password};
+pub use danger::{Danger, GUESSABLE, MAKE_ANOTHER, Weight};
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
@@ -195,6 +198,13 @@ impl Config {
     /// Whether clients come by HTTPS, here or at a proxy before this service.
     pub fn is_public_by_https(&self) -> bool {
         self.public_url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+    }
+
+    /// The host that clients name; of an IPv6 address without its brackets.
+    pub fn public_host(&self) -> String {
+        let url = Url::parse(&self.public_url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']').to_owned()
     }
 
     /// The audience of access tokens.
