@@ -16,6 +16,7 @@ use crate::mail::Mail;
 use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
+use crate::tls::Tls;
 use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
 use crate::usage::Usage;
 
@@ -36,13 +37,17 @@ pub struct App {
     pub addresses: Addresses,
     pub usage: Usage,
     draining: AtomicBool,
+    /// What the listener shows, where it speaks TLS.
+    pub tls: Option<Tls>,
     shutting_down: watch::Sender<bool>,
 }
 
 impl App {
     /// [Opens](Self::open) it all, and makes sure that there is a key to sign with: all that can fail, fails here.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
-        let app = App::open(config, clock).await?;
+        // First: what is wrong with the files is told before the database is touched.
+        let tls = Tls::open(&config, clock.now())?;
+        let app = App { tls, ..App::open(config, clock).await? };
         app.keyring.provide(&app.db, &app.changes, &app.config, app.clock.now()).await?;
         Ok(app)
     }
@@ -74,6 +79,7 @@ impl App {
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
             draining: AtomicBool::new(false),
+            tls: None,
             shutting_down: watch::Sender::new(false),
             config,
             clock,
@@ -137,10 +143,10 @@ async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Secre
 }
 
 /// Tells secrets apart, and nothing of them.
-fn fingerprint(secret: &SecretKey) -> [u8; 32] {
+pub(crate) fn fingerprint(secret: &SecretKey) -> [u8; 32] {
     secret.mac(Purpose::Fingerprint).sign(b"")
 }
 
-const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
+pub(crate) const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
                              data/secret.key. To change it, set the one before as SECRET_KEY_PREVIOUS. Replicas must \
                              share one. If it is lost, start with a new database";

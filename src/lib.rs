@@ -7,7 +7,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `openapi` |
+//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `doctor`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
 //! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
 //! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete; what an admin does of it; roles |
@@ -19,6 +19,7 @@
 //! | [`mail`] | mails, which leave through an outbox written in the transaction that they tell of |
 //! | [`audit`] | what happened, in a log in which no row can be changed, removed or added unseen |
 //! | [`hasher`] | password hashing, on threads of its own |
+//! | [`tls`] | the certificate that the listener shows, and its key; read again when their files change |
 //! | [`breaches`] | whether a password has leaked, asked of a range service |
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
@@ -49,5 +50,6 @@ pub mod secret;
 pub mod sessions;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;
 pub mod usage;

@@ -51,6 +51,16 @@ pub fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
+/// Whether users other than its owner and the owner's group may read, change or run it. The group may be given it on purpose, as
+/// Kubernetes does.
+pub fn is_open_to_everyone(path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    let open = std::os::unix::fs::MetadataExt::mode(&fs::metadata(path)?) & 0o007 != 0;
+    #[cfg(not(unix))]
+    let open = false;
+    Ok(open)
+}
+
 /// Writes a file that only its owner may read: whoever finds it finds all of it. One of that name is replaced.
 pub fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));

@@ -3,6 +3,8 @@
 //! Everything secret in the service derives from one [`SecretKey`]. Each use takes a key of its own, derived for
 //! its [`Purpose`], so that what one use reveals says nothing about another. The primitives are aws-lc-rs's.
 
+mod guessable;
+
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -67,6 +69,11 @@ impl SecretKey {
     /// Takes the bytes of `text` as they are; `None` where they are fewer than [`MIN_SECRET_BYTES`].
     pub fn from_text(text: &str) -> Option<SecretKey> {
         (text.len() >= MIN_SECRET_BYTES).then(|| SecretKey(Zeroizing::new(text.as_bytes().to_vec())))
+    }
+
+    /// Whether it can be guessed: it is known as an example, a pattern, or made of usual words. A random one never is.
+    pub fn is_guessable(&self) -> bool {
+        guessable::is_guessable(&self.0)
     }
 
     /// The raw bytes, for a library that takes an HMAC secret.

@@ -120,6 +120,8 @@ fn all_wrong_settings_are_reported_together() {
     let wrong = [
         ("HOST", "localhost"),
         ("PORT", "65536"),
+        ("TLS_CERT", "certificates/"),
+        ("TLS_KEY", "keys/"),
         ("PUBLIC_URL", "auth.example.com"),
         ("DRAIN_DELAY", "61s"),
         ("DATABASE_URL", "mysql://db/x"),
@@ -180,6 +182,14 @@ fn hs256_needs_its_secret() {
     assert!(found[0].what.contains("32 bytes"), "{}", found[0]);
     // Empty is unset.
     assert_eq!(names(&problems(&[], &[("JWT_ALGORITHM", "HS256"), ("JWT_SECRET", "")])), ["JWT_SECRET"]);
+}
+
+#[test]
+fn of_certificate_and_key_none_is_there_without_the_other() {
+    let (certificate, key) = (("TLS_CERT", "tls.crt"), ("TLS_KEY", "tls.key"));
+    assert!(config(&[], &[certificate, key]).is_ok());
+    assert_eq!(names(&problems(&[], &[certificate])), ["TLS_KEY"]);
+    assert_eq!(names(&problems(&["--tls-key=tls.key"], &[])), ["TLS_CERT"]);
 }
 
 #[test]

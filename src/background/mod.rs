@@ -9,6 +9,8 @@ mod pruning;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+
 use crate::accounts;
 use crate::app::App;
 use crate::config::KeyRotation;
@@ -49,6 +51,9 @@ const IDLE_FORGOTTEN_EVERY: Duration = Duration::from_secs(60);
 /// How often a replica asks whether pruning is due.
 const PRUNING_ASKED_EVERY: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether the files of TLS have changed.
+const TLS_FILES_READ_EVERY: Duration = Duration::from_secs(2);
+
 /// How long after a panic something is begun anew.
 const BEGUN_ANEW_AFTER: Duration = Duration::from_secs(1);
 
@@ -81,6 +86,14 @@ pub fn start(app: &Arc<App>) {
         every(ROTATION_ASKED_EVERY, app, "the signing key could not be replaced", move |app| async move {
             let (keyring, now) = (&app.keyring, app.clock.now());
             Ok(keyring.rotate_if_due(&app.db, &app.changes, rotation, now).await?)
+        });
+    }
+    if app.tls.is_some() {
+        every(TLS_FILES_READ_EVERY, app, "the files of TLS could not be read", |app| async move {
+            // Elsewhere: a folder from the network may not answer.
+            let read = move || app.tls.as_ref().map(|tls| tls.follow(app.clock.now()));
+            tokio::task::spawn_blocking(read).await.context("it panicked")?;
+            Ok(())
         });
     }
     every(IDLE_FORGOTTEN_EVERY, app, "idle networks could not be forgotten", |app| async move {

@@ -3,6 +3,7 @@
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
 mod audit;
+mod doctor;
 mod export;
 mod import;
 mod keys;
@@ -53,6 +54,9 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Shows who asked how often, and for which service.
     Usage(usage::UsageCommand),
+    /// Looks whether the service would run well here with these settings, and changes nothing. Exits with 1 where there is a
+    /// problem.
+    Doctor(doctor::DoctorCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -62,12 +66,16 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
     let matches = config::with_settings(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => run(&matches, async |config| serve::run(config, own_routes).await),
+        Command::Serve => match settings(&matches).and_then(serve::judge) {
+            Ok(config) => start(config, async |config| serve::run(config, own_routes).await),
+            Err(problems) => complain(&problems),
+        },
         Command::Migrate => run(&matches, migrate::run),
         Command::User(command) => run(&matches, async |config| user::run(config, command).await),
         Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
         Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
         Command::Usage(command) => run(&matches, async |config| usage::run(config, command).await),
+        Command::Doctor(command) => doctor::run(&matches, &command),
         Command::Openapi => report(openapi::print()),
     }
 }
@@ -75,12 +83,14 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
 /// Runs a command that needs the settings.
 fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
     match settings(matches) {
-        Ok(config) => {
-            telemetry::start(&config);
-            report(http::block_on(command(config)))
-        }
+        Ok(config) => start(config, command),
         Err(problems) => complain(&problems),
     }
+}
+
+fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+    telemetry::start(&config);
+    report(http::block_on(command(config)))
 }
 
 /// From the command line, the environment and `.env`; what is wrong with any of them, all together.

@@ -4,20 +4,29 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 
 use super::stop::{self, Signals};
-use super::told;
+use super::{doctor, told};
 use crate::accounts;
 use crate::app::App;
 use crate::background;
 use crate::clock::Clock;
-use crate::config::{Config, SmtpUrl};
+use crate::config::{Config, Danger, Problem, Weight};
 use crate::error::Error;
 use crate::http::{self, Routes};
 
-/// Below this a stolen hash is cheap to guess at.
-const ADVISED_BCRYPT_COST: u32 = 10;
+/// The settings, unless one of them is so unsafe in production that nothing is to be begun with it.
+pub(super) fn judge(config: Config) -> Result<Config, Vec<Problem>> {
+    let refused = config.dangers().into_iter().filter(|danger| danger.weight == Weight::Refused);
+    let problem = |danger: Danger| {
+        // Its name stands before it.
+        let what = danger.what.trim_start_matches(danger.setting).trim_start();
+        Problem { name: danger.setting.to_owned(), what: format!("{what}; {}", danger.todo) }
+    };
+    let problems: Vec<_> = refused.map(problem).collect();
+    if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
 
 pub(super) async fn run(
     config: Config,
@@ -25,21 +34,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     // From the start: process 1 of a container ignores signals that it does not handle.
     let signals = Signals::catch()?;
-    if config.bcrypt_cost < ADVISED_BCRYPT_COST {
-        tracing::warn!(
-            cost = config.bcrypt_cost,
-            "BCRYPT_COST is below {ADVISED_BCRYPT_COST}: fit for tests only"
-        );
+    for danger in config.dangers() {
+        tracing::warn!("{}; {}", danger.what, danger.todo);
     }
-    if !config.rate_limit {
-        tracing::warn!(
-            "RATE_LIMIT=false: anyone may guess at passwords as fast as they can; for load tests only"
-        );
-    }
-    if config.smtp_url.as_ref().is_some_and(SmtpUrl::tells_its_password) {
-        tracing::warn!(
-            "SMTP_URL has a password, which goes to the mail server in the clear: use smtps://, or ?tls=required"
-        );
+    if let Some((what, todo)) = doctor::secret_refusal(&config) {
+        bail!("{what}; {todo}");
     }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
@@ -58,7 +57,8 @@ pub(super) async fn run(
             tracing::info!("mails become files in {}; SMTP_URL sends them", app.config.mail_folder.display())
         }
     }
-    tracing::info!("listening on http://{address}; http://{address}/docs is a page to try it from");
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}; {scheme}://{address}/docs is a page to try it from");
 
     let handle = server.handle();
     let stopping = app.clone();

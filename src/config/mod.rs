@@ -4,6 +4,7 @@
 //! is its variable, and its name with hyphens is its flag. [`collect`] reads them.
 
 mod admin;
+mod danger;
 mod database_url;
 mod load;
 mod mail;
@@ -14,9 +15,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use url::Url;
 
 pub use admin::AdminPassword;
 use admin::{admin_name, admin_password};
+pub use danger::{Danger, GUESSABLE, MAKE_ANOTHER, Weight};
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
@@ -37,6 +40,16 @@ pub struct Config {
     /// Port to listen on; 0 takes any free one.
     #[arg(long, global = true, value_name = "PORT", default_value = "8080", value_parser = port)]
     pub port: u16,
+
+    /// The certificate that makes the listener HTTPS, a PEM file: the service's own first, then what leads to the authority.
+    /// With TLS_KEY. Read again when it changes.
+    #[arg(long, global = true, value_name = "FILE", value_parser = file)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, a PEM file that neither is encrypted nor can be read by everyone. Read again when it
+    /// changes.
+    #[arg(long, global = true, value_name = "FILE", value_parser = file)]
+    pub tls_key: Option<PathBuf>,
 
     /// What clients call this service: the issuer (`iss`) of its tokens, and the base of mailed links.
     #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
@@ -187,6 +200,18 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether clients come by HTTPS, here or at a proxy before this service.
+    pub fn is_public_by_https(&self) -> bool {
+        self.public_url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"))
+    }
+
+    /// The host that clients name; of an IPv6 address without its brackets.
+    pub fn public_host(&self) -> String {
+        let url = Url::parse(&self.public_url).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.trim_start_matches('[').trim_end_matches(']').to_owned()
+    }
+
     /// The audience of access tokens.
     pub fn audience(&self) -> &str {
         self.jwt_audience.as_deref().unwrap_or(&self.public_url)
@@ -214,6 +239,14 @@ impl Config {
                     .to_owned(),
             ));
         }
+        let other = match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => {
+                Some(("tls_key", "TLS_CERT needs it: the file of the certificate's private key"))
+            }
+            (None, Some(_)) => Some(("tls_cert", "TLS_KEY needs it: the file of the certificate")),
+            _ => None,
+        };
+        found.extend(other.map(|(name, what)| (name, what.to_owned())));
         let names = [("ADMIN_USERNAME", &self.admin_username), ("ADMIN_EMAIL", &self.admin_email)];
         match (names.into_iter().find(|(_, name)| name.is_some()), &self.admin_password) {
             (Some((name, _)), None) => {

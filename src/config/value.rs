@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -108,6 +109,12 @@ pub(super) fn port(text: &str) -> Parsed<u16> {
 
 pub(super) fn drain_delay(text: &str) -> Parsed<Duration> {
     duration(text, 0..=60, "0s to 60s")
+}
+
+/// Whether there is such a file is for whoever reads it to say.
+pub(super) fn file(text: &str) -> Parsed<PathBuf> {
+    let named = !text.ends_with('/') && !text.contains('\0');
+    named.then(|| PathBuf::from(text)).ok_or_else(|| format!("{text:?} is not the name of a file"))
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {

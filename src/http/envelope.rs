@@ -8,7 +8,8 @@ use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
@@ -27,6 +28,10 @@ use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// For a year, browsers come by HTTPS alone (RFC 6797). Neither for subdomains, which may be others', nor for the lists that
+/// browsers ship, which nobody gets out of soon.
+const BY_HTTPS_ALONE: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// The user whom a request turned out to be from, for the log.
 pub(super) struct LoggedUser(pub UserId);
 
@@ -44,13 +49,14 @@ pub async fn wrap(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
     let id = request_id(&request);
+    let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
     let mut line =
         Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
 
     let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
-            add_headers(response.response_mut().head_mut(), &id);
+            add_headers(response.response_mut().head_mut(), &id, by_https);
             if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
@@ -80,7 +86,7 @@ pub async fn wrap(
     let Rendered { status, headers, body } = render(&failure, &id);
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
-    add_headers(response.head_mut(), &id);
+    add_headers(response.head_mut(), &id, by_https);
     // Nobody knows what was left of the request, nor whether the service drains.
     response.head_mut().set_connection_type(ConnectionType::Close);
     line.log(status.as_u16(), None, None);
@@ -189,13 +195,16 @@ fn log_cause(error: &Error, id: &str) {
     }
 }
 
-fn add_headers(head: &mut ResponseHead, id: &str) {
+fn add_headers(head: &mut ResponseHead, id: &str, by_https: bool) {
     let headers = head.headers_mut();
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if by_https {
+        headers.insert(STRICT_TRANSPORT_SECURITY, BY_HTTPS_ALONE);
+    }
     // What may be kept says so; everything else here is someone's own.
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -77,6 +77,7 @@ use actix_web::{FromRequest, Handler, HttpServer, Resource, Responder, web};
 use crate::app::App;
 use crate::background;
 use crate::error::Error;
+use crate::tls::Tls;
 
 pub(crate) use accounts::UserBody;
 pub use current_user::{CurrentUser, SessionUser};
@@ -86,6 +87,13 @@ pub use require_role::{Admin, Introspector, RequireRole, Role};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may take over the handshake of TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Handshakes at once, in each worker: as many as connections (actix's own bound), so that a few hundred clients that never
+/// finish theirs don't keep all others waiting.
+const HANDSHAKES: usize = 25_000;
 
 /// How long an idle connection is kept: longer than the usual proxy keeps its end, so that it never sends into a
 /// connection that is being closed.
@@ -225,6 +233,7 @@ pub fn serve(
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Server> {
     background::start(&app);
+    let tls = app.tls.as_ref().map(Tls::server_config);
     let app = Data::from(app);
     let server = HttpServer::new(move || {
         actix_web::App::new()
@@ -241,14 +250,19 @@ pub fn serve(
             .wrap(Condition::new(!app.config.cors_origins.is_empty(), from_fn(forward_auth::without_origin)))
             .wrap(from_fn(envelope::wrap))
     });
-    Ok(server
+    let server = server
         .workers(thread::available_parallelism().map_or(1, |cores| cores.get()))
         .client_request_timeout(HEAD_TIMEOUT)
+        .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
+        .max_connection_rate(HANDSHAKES)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
-        .disable_signals()
-        .listen(listener)?
-        .run())
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
 }
 
 async fn not_found() -> Result<&'static str, Error> {

@@ -27,6 +27,7 @@ use anyhow::{Context, anyhow};
 use chrono::{DateTime, Utc};
 
 pub use letter::{Letter, Template};
+pub use smtp::reach;
 
 use crate::config::Config;
 use crate::error::{Error, Result};

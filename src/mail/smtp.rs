@@ -15,6 +15,9 @@ use crate::config::{SmtpTls, SmtpUrl};
 /// How long the server may take to be reached.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// How long the server may take where it is only tried.
+const REACH: Duration = Duration::from_secs(5);
+
 /// How long the whole of a mail may take: more, since a server that has it and takes its time to say so would get it again.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -56,6 +59,18 @@ impl Smtp {
     }
 }
 
+/// Connects to the mail server as for a mail, TLS and password included, and sends none. What went wrong is said without
+/// the password.
+pub async fn reach(url: &SmtpUrl) -> Result<(), String> {
+    let smtp = Smtp::new(url).map_err(|error| reason(&error))?;
+    match tokio::time::timeout(REACH, smtp.0.test_connection()).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err("it hung up".to_owned()),
+        Ok(Err(error)) => Err(reason(&error)),
+        Err(_) => Err(format!("it did not answer within {REACH:?}")),
+    }
+}
+
 /// Trusts the authorities that the system trusts (`SSL_CERT_FILE` names others), or Mozilla's where the system knows none.
 fn parameters(host: &str) -> Result<TlsParameters, SmtpError> {
     let store = match rustls_native_certs::load_native_certs().certs.as_slice() {
@@ -65,7 +80,8 @@ fn parameters(host: &str) -> Result<TlsParameters, SmtpError> {
     TlsParameters::builder(host.to_owned()).certificate_store(store).build_rustls()
 }
 
-fn judge(error: &SmtpError) -> Failure {
+/// With all that led to it.
+fn reason(error: &SmtpError) -> String {
     let mut why = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -75,6 +91,11 @@ fn judge(error: &SmtpError) -> Failure {
         }
         source = cause.source();
     }
+    why
+}
+
+fn judge(error: &SmtpError) -> Failure {
+    let why = reason(error);
     let about_the_mail = error.status().is_some_and(|code| !NOT_ABOUT_THE_MAIL.contains(&code.into()));
     if error.is_permanent() && about_the_mail { Failure::Final(why) } else { Failure::Passing(why) }
 }

@@ -56,6 +56,50 @@ fn cause(error: Error) -> anyhow::Error {
     }
 }
 
+/// How a database's schema stands to this program's.
+#[derive(Debug, Default)]
+pub struct State {
+    pub applied: usize,
+    /// Not applied yet.
+    pub missing: usize,
+    /// Unknown here: a newer program's.
+    pub newer: Vec<i64>,
+    /// Not finished, or applied from another text.
+    pub broken: Vec<i64>,
+}
+
+/// Looks, and changes nothing.
+pub async fn state(db: &Db) -> Result<State> {
+    let sql = (
+        "select to_regclass('_sqlx_migrations') is not null",
+        "select exists (select 1 from sqlite_master where name = '_sqlx_migrations')",
+    );
+    let (begun,): (bool,) = db.query_either(sql.0, sql.1).fetch_one().await?;
+    let known = match db {
+        Db::Postgres(_) => &POSTGRES,
+        Db::Sqlite { .. } => &SQLITE,
+    };
+    let mut state = State { missing: known.iter().count(), ..State::default() };
+    if !begun {
+        return Ok(state);
+    }
+    let sql = "select version, success, checksum from _sqlx_migrations order by version";
+    let applied: Vec<(i64, bool, Vec<u8>)> = db.query(sql).fetch_all().await?;
+    for (version, success, checksum) in applied {
+        match known.iter().find(|migration| migration.version == version) {
+            None => state.newer.push(version),
+            Some(migration) => {
+                state.missing -= 1;
+                state.applied += 1;
+                if !success || *migration.checksum != *checksum {
+                    state.broken.push(version);
+                }
+            }
+        }
+    }
+    Ok(state)
+}
+
 /// The migrator's advisory lock makes processes that start at once take turns.
 pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
     let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());

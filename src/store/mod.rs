@@ -13,6 +13,7 @@ pub mod guesses;
 mod lanes;
 pub mod link_requests;
 pub mod links;
+pub mod look;
 pub mod mails;
 pub mod migrations;
 mod open;

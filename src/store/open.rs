@@ -38,10 +38,7 @@ impl Db {
 }
 
 async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
-    // The URL holds a password, and sqlx's complaint about it could quote it.
-    let malformed = || anyhow::anyhow!("DATABASE_URL is not a Postgres URL");
-    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
-    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
+    let (options, lent) = postgres_options(url)?;
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let cant = || {
         format!(
@@ -61,6 +58,15 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         }
     })?;
     Ok(Db::Postgres(Pool::new(options, max_connections, lent)))
+}
+
+/// Where to connect to, and whether PgBouncer lends the connections.
+pub(super) fn postgres_options(url: &str) -> anyhow::Result<(PgConnectOptions, bool)> {
+    // The URL holds a password, and sqlx's complaint about it could quote it.
+    let malformed = || anyhow::anyhow!("DATABASE_URL is not a Postgres URL");
+    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
+    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
+    Ok((options, lent))
 }
 
 /// The URL without `pgbouncer`, which is ours, and whether that is `true`.

@@ -45,11 +45,7 @@ pub struct Pool {
 impl Pool {
     /// Opens none yet.
     pub(super) fn new(options: PgConnectOptions, max_connections: u32, lent: bool) -> Pool {
-        let options = match lent {
-            // PgBouncer refuses settings in the startup message that it does not know how to restore.
-            true => options.extra_float_digits(None).statement_cache_capacity(0),
-            false => options.options(SETTINGS),
-        };
+        let options = Pool::options(options, lent);
         let connections = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -62,6 +58,15 @@ impl Pool {
             })
             .connect_lazy_with(options);
         Pool { connections, lent }
+    }
+
+    /// As a connection of a pool is opened.
+    pub(super) fn options(options: PgConnectOptions, lent: bool) -> PgConnectOptions {
+        match lent {
+            // PgBouncer refuses settings in the startup message that it does not know how to restore.
+            true => options.extra_float_digits(None).statement_cache_capacity(0),
+            false => options.options(SETTINGS),
+        }
     }
 
     pub(super) fn is_lent(&self) -> bool {

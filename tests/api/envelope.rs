@@ -26,6 +26,31 @@ async fn a_sane_request_id_is_the_clients_own() {
 }
 
 #[actix_web::test]
+async fn browsers_are_told_to_come_by_https_alone_where_the_public_url_is() {
+    let panics = |routes: &mut portcullis::http::Routes| {
+        routes.route("/test/panics", web::get().to(async || -> &'static str { panic!("on purpose") }));
+    };
+    for (public_url, told) in [
+        ("--public-url=https://auth.example.com", Some("max-age=31536000")),
+        ("--public-url=HTTPS://auth.example.com/base", Some("max-age=31536000")),
+        ("--public-url=http://auth.example.com", None),
+    ] {
+        let server = Server::with_routes(&[public_url], panics).await;
+        for (path, status) in [
+            ("/health/live", 200),
+            ("/api/v1/me", 401),
+            ("/nothing", 404),
+            ("/api/v1/login", 405),
+            ("/test/panics", 500),
+        ] {
+            let answer = server.get(path).expect(status).await;
+            let found = answer.headers.get("strict-transport-security").map(|value| value.to_str().unwrap());
+            assert_eq!(found, told, "{public_url}{path}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn what_is_not_there_is_a_problem_too() {
     let server = Server::start().await;
     for path in [

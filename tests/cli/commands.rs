@@ -72,7 +72,7 @@ fn help_names_every_variable_and_command() {
             assert!(text.contains(&format!("[default: {default}]")), "{text}");
         }
     }
-    for command in ["serve", "migrate", "user", "usage", "openapi"] {
+    for command in ["serve", "migrate", "user", "usage", "doctor", "openapi"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "no {command} in {help}");
     }
     assert!(place.files().is_empty());

@@ -5,6 +5,7 @@
 
 mod audit;
 mod commands;
+mod doctor;
 mod first_admin;
 mod import;
 mod keys;
@@ -16,6 +17,7 @@ mod post;
 mod program;
 mod serving;
 mod stopping;
+mod tls;
 mod usage;
 mod user_commands;
 mod users;

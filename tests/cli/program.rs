@@ -171,7 +171,7 @@ impl Running {
     /// Waits until it does.
     #[track_caller]
     pub fn listening(mut self) -> Server {
-        let line = self.line_with("listening on http://");
+        let line = self.line_with("listening on http");
         let (_, after) = line.split_once("listening on ").unwrap();
         let url = after.split([';', '"']).next().unwrap().trim().to_owned();
         Server { running: self, url }
@@ -233,7 +233,7 @@ pub struct Server {
 impl Server {
     /// Its address, without the scheme.
     pub fn address(&self) -> &str {
-        self.url.strip_prefix("http://").unwrap()
+        self.url.split_once("://").unwrap().1
     }
 
     /// Ends it as an init system does.

@@ -122,6 +122,11 @@ impl Server {
         server
     }
 
+    /// The database's URL, for a program beside the server.
+    pub fn database_url(&self) -> String {
+        self.shared.database.url()
+    }
+
     /// Waits until it follows the changes of all replicas, and so answers from memory.
     pub async fn follows(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);

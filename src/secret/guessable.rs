@@ -1,0 +1,164 @@
+//! Secrets that are none: examples, repeated patterns, rows of neighbours, usual words.
+//!
+//! What a generator makes is never taken for one of them, be it written in hexadecimal, base64 or digits: each rule below asks
+//! for so much that of 2^20 random texts of 32 characters none meets it.
+
+/// What people write where they mean to put a secret later. In small letters, the longer first where one is in another.
+const USUAL_WORDS: [&str; 57] = [
+    "0123456789",
+    "1234567890",
+    "123456789",
+    "12345678",
+    "abcdefghijklmnopqrstuvwxyz",
+    "abcdef",
+    "qwertyuiop",
+    "qwerty",
+    "administrator",
+    "authentication",
+    "characters",
+    "production",
+    "development",
+    "portcullis",
+    "placeholder",
+    "temporary",
+    "signing",
+    "encryption",
+    "insecure",
+    "password",
+    "passphrase",
+    "example",
+    "replace",
+    "default",
+    "changeit",
+    "changeme",
+    "change",
+    "another",
+    "minimum",
+    "please",
+    "random",
+    "secret",
+    "sample",
+    "string",
+    "testing",
+    "unsafe",
+    "bytes",
+    "local",
+    "token",
+    "super",
+    "least",
+    "admin",
+    "value",
+    "dummy",
+    "hello",
+    "bench",
+    "long",
+    "test",
+    "demo",
+    "this",
+    "that",
+    "your",
+    "some",
+    "key",
+    "jwt",
+    "not",
+    "dev",
+];
+
+/// Letters and digits beside usual words that a secret must have: 60 bits of hexadecimal.
+const REST: usize = 15;
+
+/// Different bytes that it must have.
+const DIFFERENT: usize = 6;
+
+pub fn is_guessable(secret: &[u8]) -> bool {
+    let text = secret.to_ascii_lowercase();
+    has_few_bytes(secret) || repeats(&text) || is_a_row(&text) || is_made_of_words(&text)
+}
+
+fn has_few_bytes(secret: &[u8]) -> bool {
+    let mut bytes = secret.to_vec();
+    bytes.sort_unstable();
+    bytes.dedup();
+    bytes.len() < DIFFERENT
+}
+
+/// A pattern twice or more, the last time perhaps cut short.
+fn repeats(text: &[u8]) -> bool {
+    (1..=text.len() / 2).any(|period| text[period..] == text[..text.len() - period])
+}
+
+/// Three of four characters are the neighbours of the one before, or the same.
+fn is_a_row(text: &[u8]) -> bool {
+    let near = text.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
+    near * 4 >= text.len().saturating_sub(1) * 3
+}
+
+fn is_made_of_words(text: &[u8]) -> bool {
+    let mut rest = String::from_utf8_lossy(text).into_owned();
+    for word in USUAL_WORDS {
+        rest = rest.replace(word, " ");
+    }
+    rest.chars().filter(|character| character.is_alphanumeric()).count() < REST
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
+    use proptest::prelude::*;
+
+    use super::is_guessable;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn what_a_generator_makes_is_none(bytes: [u8; 32], prefixed: bool) {
+            let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let digits: String = bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect();
+            for text in [
+                hex(&bytes),
+                hex(&bytes).to_uppercase(),
+                hex(&bytes[..16]),
+                BASE64_STANDARD.encode(bytes),
+                BASE64_URL_SAFE_NO_PAD.encode(bytes),
+                BASE64_URL_SAFE_NO_PAD.encode(&bytes[..24]),
+                digits,
+            ] {
+                let text = if prefixed { format!("portcullis-secret-key-{text}") } else { text };
+                prop_assert!(!is_guessable(text.as_bytes()), "{text}");
+            }
+            prop_assert!(!is_guessable(&bytes));
+        }
+    }
+
+    #[test]
+    fn what_people_write_until_they_have_one_is() {
+        for text in [
+            &"x".repeat(32),
+            &"changeme".repeat(4),
+            &"hunter2".repeat(8),
+            &"abc123".repeat(6),
+            "change-me-change-me-please-change-me",
+            "CHANGE_ME_TO_A_LONG_RANDOM_STRING",
+            "your-super-secret-jwt-key-change-in-production",
+            "this-is-a-very-long-secret-key-at-least-32-bytes",
+            "0123456789abcdef0123456789abcdef",
+            "abcdefghijklmnopqrstuvwxyz012345",
+            "abcdefghijklmnopqrstuvwxyzABCDEF",
+            "12345678901234567890123456789012",
+            "secretsecretsecretsecretsecretsecret!",
+            "development-secret-key-not-for-production",
+            // Those of this project's own tests and examples.
+            "test-key-not-secret-0123456789ab",
+            "new-key-not-secret-0123456789abc",
+            "another-key-not-secret-0123456789",
+            "wrong-key-not-secret-0123456789ab",
+            "bench-key-not-secret-0123456789ab",
+            "for-this-example-alonefor-this-example-alone",
+        ] {
+            assert!(is_guessable(text.as_bytes()), "{text}");
+        }
+        // A good passphrase.
+        assert!(!is_guessable(b"orchid tundra pewter gondola mizzen quartz"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Looking at a database that is not to be changed: no migration, no file made.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::db::{DEADLINE, Db, Executor};
+use super::lanes::{Lane, Lanes};
+use super::open::postgres_options;
+use super::pool::Pool;
+use crate::error::{Error, Result};
+
+/// How long Postgres may take to let somebody in.
+const CONNECT: Duration = Duration::from_secs(4);
+
+/// A Postgres server, as it is for this user and database.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Server {
+    pub version: String,
+    pub now: DateTime<Utc>,
+    /// `false` for a standby, and where a setting forbids it.
+    pub takes_writes: bool,
+    /// Whether migrations may make tables where the search path leads.
+    pub takes_tables: bool,
+    /// That are not kept for superusers.
+    pub connections: i64,
+    pub connections_in_use: i64,
+}
+
+impl Db {
+    /// Connects, to look alone. An SQLite file must be there.
+    pub async fn look(url: &str) -> anyhow::Result<Db> {
+        match sqlite_file(url)? {
+            Some(file) => look_at_file(url, &file),
+            None => look_at_server(url).await,
+        }
+    }
+}
+
+/// The file of an SQLite URL; `None` for Postgres.
+pub fn sqlite_file(url: &str) -> anyhow::Result<Option<PathBuf>> {
+    if !url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    let options = SqliteConnectOptions::from_str(url).context("DATABASE_URL is not an SQLite URL")?;
+    Ok(Some(options.get_filename().to_path_buf()))
+}
+
+fn look_at_file(url: &str, file: &Path) -> anyhow::Result<Db> {
+    if !file.is_file() {
+        bail!("there is no file {}", file.display());
+    }
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    // Whoever opens a file in WAL mode makes two more beside it, unless told that nobody writes: as is so where there are none.
+    let options = SqliteConnectOptions::from_str(url)?
+        .read_only(true)
+        .create_if_missing(false)
+        .immutable(!Path::new(&log).exists())
+        .busy_timeout(DEADLINE);
+    let lane =
+        Lane::new(SqlitePoolOptions::new().acquire_timeout(DEADLINE).test_before_acquire(false), options);
+    Ok(Db::Sqlite { readers: Lanes::new(vec![lane.clone()]), writer: lane.clone(), feed: lane })
+}
+
+async fn look_at_server(url: &str) -> anyhow::Result<Db> {
+    let (options, lent) = postgres_options(url)?;
+    let options = options.application_name("portcullis doctor");
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    // By itself first: a pool tries again and again, and then only says that it gave up.
+    let connected = tokio::time::timeout(CONNECT, async {
+        let connection = Pool::options(options.clone(), lent).connect().await?;
+        connection.close().await
+    });
+    let connected = connected.await.map_err(|_| anyhow!("no answer within {CONNECT:?}"));
+    connected.and_then(|done| Ok(done?)).with_context(|| format!("can't reach Postgres at {place}"))?;
+    let options = match lent {
+        true => options,
+        false => options.options([("default_transaction_read_only", "on")]),
+    };
+    Ok(Db::Postgres(Pool::new(options, 1, lent)))
+}
+
+/// The server; `None` for SQLite, which has none.
+pub async fn server(db: &Db) -> Result<Option<Server>> {
+    let Db::Postgres(_) = db else { return Ok(None) };
+    // That of this connection was set by itself.
+    let sql = "select current_setting('server_version') as version, clock_timestamp() as now, \
+               not pg_is_in_recovery() and not exists (select 1 from pg_db_role_setting s, unnest(s.setconfig) c \
+                   where c in ('default_transaction_read_only=on', 'default_transaction_read_only=true') \
+                   and s.setdatabase in (0, (select oid from pg_database where datname = current_database())) \
+                   and s.setrole in (0, (select oid from pg_roles where rolname = current_user))) as takes_writes, \
+               coalesce(has_schema_privilege(current_schema(), 'create'), false) as takes_tables, \
+               cast(current_setting('max_connections') as bigint) \
+                   - cast(current_setting('superuser_reserved_connections') as bigint) as connections, \
+               (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections_in_use";
+    db.query(sql).fetch_optional().await
+}
+
+/// Asks for nothing.
+pub async fn ping(db: &Db) -> Result<()> {
+    let _: (i64,) = db.query("select cast(1 as bigint)").fetch_one().await?;
+    Ok(())
+}
+
+/// What is wrong with an SQLite file first.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Damage {
+    None,
+    Some(String),
+    /// It is too big for the time that there is.
+    Unknown,
+}
+
+/// Looks through an SQLite file, for as long as a statement may take.
+pub async fn damage(db: &Db) -> Result<Damage> {
+    let asked = Instant::now();
+    let rows = db.query_either("select 'ok'", "pragma quick_check(1)").fetch_all::<(String,)>().await;
+    match rows {
+        Ok(rows) => {
+            let wrong = rows.into_iter().map(|(row,)| row).find(|row| row != "ok");
+            Ok(wrong.map_or(Damage::None, Damage::Some))
+        }
+        Err(Error::Unavailable(_)) if asked.elapsed() > DEADLINE / 2 => Ok(Damage::Unknown),
+        Err(error) => Err(error),
+    }
+}
+
+/// When the newest change or event is from.
+pub async fn newest(db: &Db) -> Result<Option<DateTime<Utc>>> {
+    let sql = "select max(at) from (select (select at from changes order by seq desc limit 1) as at \
+               union all select (select at from audit_events order by at desc limit 1)) newest";
+    let (newest,): (Option<DateTime<Utc>>,) = db.query(sql).fetch_one().await?;
+    Ok(newest)
+}

@@ -1,0 +1,84 @@
+//! `portcullis doctor` beside a running service, on either database. What else it finds is in `tests/cli/doctor.rs`.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::DATABASE;
+use crate::api::support::{Database, Server};
+
+/// As a generator makes it.
+const SECRET: &str = "--secret-key=6f1d0c5be2a94a7f8c3b9e17d2604fa85c7be0931f4d6a28";
+
+/// What it found that is not well: check, verdict, and what that is.
+fn found(server: &Server, flags: &[&str]) -> Vec<(String, String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    program.current_dir(folder.path()).env_clear().args(["doctor", "--json", SECRET]);
+    let done = program.arg(format!("--database-url={}", server.database_url())).args(flags).output().unwrap();
+    let report: Value =
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"));
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+    let row = |row| (text(row, "check"), text(row, "verdict"), text(row, "what"));
+    let rows: Vec<_> = report["checks"].as_array().unwrap().iter().map(row).collect();
+    assert!(rows.len() >= 8, "{rows:?}");
+    let wrong: Vec<_> = rows.into_iter().filter(|(_, verdict, _)| verdict != "ok").collect();
+    let problems = wrong.iter().any(|(_, verdict, _)| verdict == "problem");
+    assert_eq!(done.status.code(), Some(i32::from(problems)), "{wrong:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it made a file");
+    wrong
+}
+
+/// Demands one that says this, and nothing else.
+#[track_caller]
+fn has(wrong: &[(String, String, String)], check: &str, verdict: &str, says: &str) {
+    let [(c, v, what)] = wrong else { panic!("{wrong:?}") };
+    assert_eq!((&**c, &**v), (check, verdict), "{what}");
+    assert!(what.contains(says), "{what}");
+}
+
+#[actix_web::test]
+async fn beside_a_service_that_is_well_it_finds_nothing() {
+    let server = Server::with(&[SECRET]).await;
+    server.user("ada").await;
+    assert_eq!(found(&server, &[]), []);
+    has(&found(&server, &["--jwt-algorithm=RS256"]), "keys", "warning", "JWT_ALGORITHM is RS256");
+    has(
+        &found(&server, &["--secret-key-previous=0123456789abcdef0123456789abcdef"]),
+        "settings",
+        "warning",
+        "can be guessed",
+    );
+    if DATABASE == Database::Postgres {
+        has(
+            &found(&server, &["--database-max-connections=1000"]),
+            "database",
+            "problem",
+            "up to 1002 connections",
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_schema_of_another_version_and_a_clock_that_is_behind_are_told() {
+    let server = Server::with(&[SECRET]).await;
+    server.user("ada").await;
+    server.sql("update audit_events set at = '2999-02-03T04:05:06.000000+00:00'").execute().await.unwrap();
+    has(&found(&server, &[]), "clock", "warning", "2999-02-03");
+    server.sql("delete from _sqlx_migrations where version = 2").execute().await.unwrap();
+    has(&found(&server, &[]), "migrations", "warning", "1 are missing");
+    server.sql("update _sqlx_migrations set version = 4711 where version = 3").execute().await.unwrap();
+    let wrong = found(&server, &[]);
+    has(&wrong[..1], "migrations", "problem", "newer version");
+}
+
+#[actix_web::test]
+async fn a_key_that_the_secret_does_not_open_is_told() {
+    let server = Server::with(&[SECRET]).await;
+    server
+        .sql("update signing_keys set private_key = secret_fingerprint.fingerprint from secret_fingerprint")
+        .execute()
+        .await
+        .unwrap();
+    has(&found(&server, &[]), "keys", "problem", "can't be decrypted");
+}
