@@ -1,41 +1,71 @@
 //! The schema's versions: the same numbers and names for both databases.
+//!
+//! A migration only adds: tables, indexes, columns that may be absent. So a program of before goes on on the newer schema, and
+//! may be started on it, as it must where a replica crashes in the middle of a rolling restart. A migration that does more
+//! raises the number in `compatibility` to its own: who knows no migration of that number is refused.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, query_as};
 
 use super::db::{Db, Executor};
 use crate::error::Result;
 use crate::private::make_private_file;
 
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/postgres")));
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/sqlite")));
 
-/// Whether all of this program's migrations have been applied.
-pub async fn are_applied(db: &Db) -> Result<bool> {
-    let newest = match db {
-        Db::Postgres(_) => &POSTGRES,
-        Db::Sqlite { .. } => &SQLITE,
-    }
-    .iter()
-    .map(|migration| migration.version)
-    .max();
-    let sql = "select max(version) from _sqlx_migrations where success";
-    let (applied,): (Option<i64>,) = db.query(sql).fetch_one().await?;
-    Ok(applied >= newest)
+/// One that goes on where migrations were applied that it does not know: whether it may is looked at afterwards.
+fn lenient(mut migrator: Migrator) -> Migrator {
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// How the schema stands to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Fit,
+    /// Migrations of this program are missing.
+    Behind,
+    /// Newer than this program may run on.
+    Beyond,
+}
+
+fn newest() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// The newest migration that was applied; and the one that a program must know at least to run on the schema.
+const APPLIED: &str = "select (select max(version) from _sqlx_migrations where success), \
+                       (select lowest from compatibility where id = 1)";
+
+type Applied = (Option<i64>, Option<i64>);
+
+/// Whether this program can work on the schema as it is now.
+pub async fn standing(db: &Db) -> Result<Standing> {
+    let (applied, lowest): Applied = db.query(APPLIED).fetch_one().await?;
+    Ok(if lowest > Some(newest()) {
+        Standing::Beyond
+    } else if applied < Some(newest()) {
+        Standing::Behind
+    } else {
+        Standing::Fit
+    })
 }
 
 /// The migrator's advisory lock makes processes that start at once take turns.
 pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
     let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());
     let mut connection = connect.await.context("no answer within 10 s")??;
-    POSTGRES.run(&mut connection).await.map_err(newer_schema)?;
+    POSTGRES.run(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
     connection.close().await?;
-    Ok(())
+    may_run_on(applied)
 }
 
 /// The migrator has no lock on SQLite, so a lock file beside the database makes processes take turns.
@@ -47,18 +77,25 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;
-    SQLITE.run(&mut connection).await.map_err(newer_schema)?;
+    SQLITE.run(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
     connection.close().await?;
-    Ok(())
+    may_run_on(applied)
 }
 
-/// A rolling restart leaves older programs on the newer schema for a while: additive changes do not stop them, but
-/// an older program must not be started afresh on a schema that it does not know.
-fn newer_schema(error: sqlx::migrate::MigrateError) -> anyhow::Error {
-    match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
-            "the database was migrated by a newer version of Portcullis (its migration {version} is unknown here); run that version"
-        ),
-        error => error.into(),
+fn may_run_on((applied, lowest): Applied) -> anyhow::Result<()> {
+    let (applied, lowest, newest) = (applied.unwrap_or(0), lowest.unwrap_or(0), newest());
+    if lowest > newest {
+        bail!(
+            "the database was migrated by a newer version of Portcullis, to {applied}, and only versions that know migration \
+             {lowest} can run on it (this one knows {newest}): run the newer version, or go back to a backup"
+        );
     }
+    if applied > newest {
+        tracing::warn!(
+            "the database was migrated by a newer version of Portcullis, to {applied}; this one knows {newest}, and can run on \
+             it for the length of a rolling restart"
+        );
+    }
+    Ok(())
 }

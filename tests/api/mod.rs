@@ -29,4 +29,5 @@ mod routes;
 mod session_cache;
 mod sessions;
 mod tokens;
+mod upgrades;
 mod usage;

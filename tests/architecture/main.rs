@@ -294,6 +294,19 @@ fn what_the_store_keeps_is_never_serialised() {
     }));
 }
 
+/// An upgrade adds columns while the program of before goes on: a statement that it has prepared with `*` would fail from then on.
+#[test]
+fn statements_name_their_columns() {
+    none(Source::all().iter().filter(|source| source.room() == "store").flat_map(|source| {
+        let all = |text: &str| {
+            let code = text.split("//").next().unwrap_or_default();
+            ["select *", "returning *"].iter().any(|star| code.contains(star))
+        };
+        let found = source.text.lines().enumerate().filter(|(_, text)| all(text));
+        found.map(|(line, _)| source.breach(line + 1, "`*` for columns; name them")).collect::<Vec<_>>()
+    }));
+}
+
 #[test]
 fn every_handler_of_an_admins_says_so() {
     let sources = Source::all();
