@@ -3,12 +3,14 @@
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
 mod audit;
+mod db;
 mod export;
 mod import;
 mod keys;
 mod migrate;
 mod openapi;
 mod serve;
+mod table;
 mod usage;
 mod user;
 
@@ -52,6 +54,9 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Shows who asked how often, and for which service.
     Usage(usage::UsageCommand),
+    /// Copies the database to another.
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -67,6 +72,10 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
         Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
         Command::Usage(command) => run(&matches, async |config| usage::run(config, command).await),
+        Command::Db(command) => match command.problems() {
+            problems if problems.is_empty() => run(&matches, async |config| db::run(config, command).await),
+            problems => complain(&problems),
+        },
         Command::Openapi => report(openapi::print()),
     }
 }

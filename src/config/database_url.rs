@@ -1,6 +1,7 @@
 //! Where the database is.
 
 use std::fmt;
+use std::str::FromStr;
 
 use url::Url;
 
@@ -13,6 +14,15 @@ pub struct DatabaseUrl(String);
 impl DatabaseUrl {
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Says what is wrong with one that is none, without a word of it.
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DatabaseUrl, String> {
+        database_url(text)
     }
 }
 

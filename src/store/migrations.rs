@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, query_as};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, query_as};
 
 use super::db::{Db, Executor};
 use crate::error::Result;
@@ -36,8 +36,13 @@ pub enum Standing {
     Beyond,
 }
 
+/// The numbers of this program's migrations, in order.
+pub fn numbers() -> Vec<i64> {
+    SQLITE.iter().map(|migration| migration.version).collect()
+}
+
 fn newest() -> i64 {
-    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
+    numbers().last().copied().unwrap_or(0)
 }
 
 /// The newest migration that was applied; and the one that a program must know at least to run on the schema.
@@ -77,10 +82,15 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;
-    SQLITE.run(&mut connection).await?;
+    apply_to_sqlite(&mut connection).await?;
     let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
     connection.close().await?;
     may_run_on(applied)
+}
+
+/// Applies the migrations, where nobody else does.
+pub(super) async fn apply_to_sqlite(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    Ok(SQLITE.run(connection).await?)
 }
 
 fn may_run_on((applied, lowest): Applied) -> anyhow::Result<()> {

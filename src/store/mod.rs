@@ -7,6 +7,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod changes;
+pub mod copy;
 mod db;
 mod feed;
 pub mod guesses;

@@ -10,6 +10,7 @@ mod audit;
 mod bodies;
 mod breaches;
 mod compat;
+mod copies;
 mod envelope;
 mod feed;
 mod forward_auth;

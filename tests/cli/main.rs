@@ -5,6 +5,7 @@
 
 mod audit;
 mod commands;
+mod db;
 mod first_admin;
 mod import;
 mod keys;

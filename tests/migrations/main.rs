@@ -1,6 +1,7 @@
 //! Both databases have the same schema, and any number of processes may bring it up to date at once.
 
 mod additive;
+mod copy;
 #[path = "../api/support/database.rs"]
 mod database;
 mod rows;
