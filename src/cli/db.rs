@@ -2,15 +2,17 @@
 
 use std::convert::Infallible;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::table::Table;
 use crate::config::{Config, DatabaseUrl, Problem};
+use crate::store::backup::backup;
 use crate::store::copy::{Compared, Step, copy};
 
 /// Digits of a checksum that people compare.
@@ -22,6 +24,12 @@ pub(super) enum DbCommand {
     /// source is not changed, and may be in use, but what is written to it meanwhile is not in the copy: to move, stop the
     /// service first. The target gets its schema, and either all or nothing of the rest.
     Copy(CopyArguments),
+    /// Writes a copy of the SQLite database to a new file, whole and readable by its owner alone, while the service goes on. (Of
+    /// Postgres, pg_dump does.)
+    Backup {
+        /// It must not be there yet.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -46,7 +54,7 @@ fn url(text: &str) -> Result<Result<DatabaseUrl, String>, Infallible> {
 impl DbCommand {
     /// What is wrong with its arguments.
     pub fn problems(&self) -> Vec<Problem> {
-        let DbCommand::Copy(CopyArguments { from, to, .. }) = self;
+        let DbCommand::Copy(CopyArguments { from, to, .. }) = self else { return Vec::new() };
         let urls = [("--from", from), ("--to", to)];
         let wrong = urls.into_iter().filter_map(|(name, url)| Some((name, url.as_ref().err()?.clone())));
         let mut problems: Vec<_> =
@@ -61,13 +69,28 @@ impl DbCommand {
     }
 }
 
-pub(super) async fn run(_: Config, command: DbCommand) -> anyhow::Result<()> {
+pub(super) async fn run(config: Config, command: DbCommand) -> anyhow::Result<()> {
     let since = Instant::now();
     match command {
         DbCommand::Copy(CopyArguments { from: Ok(from), to: Ok(to), json }) => {
             copy_all(&from, &to, json, since).await
         }
         DbCommand::Copy(_) => bail!("--from and --to must be databases' URLs"),
+        DbCommand::Backup { file } => {
+            let url = &config.database_url;
+            let done = backup(url.expose(), &file).await.with_context(|| format!("no backup of {url}"))?;
+            println!(
+                "{} has all of {url}: {} ({} bytes), in {}.",
+                file.display(),
+                HumanBytes(done.bytes),
+                done.bytes,
+                seconds(since)
+            );
+            println!(
+                "SECRET_KEY (or data/secret.key) is not in it, and it is of no use without: keep that, too."
+            );
+            Ok(())
+        }
     }
 }
 

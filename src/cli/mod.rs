@@ -54,7 +54,7 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Shows who asked how often, and for which service.
     Usage(usage::UsageCommand),
-    /// Copies the database to another.
+    /// Copies the database to another, or into a file.
     #[command(subcommand)]
     Db(db::DbCommand),
     /// Prints the OpenAPI document.

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod backup;
 pub mod changes;
 pub mod copy;
 mod db;

@@ -1,4 +1,4 @@
-//! A service on a copy of the database goes on where the first stopped: `db copy`.
+//! A service on a copy of the database goes on where the first stopped: `db copy`, `db backup`.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -127,4 +127,31 @@ async fn a_copy_under_writes_is_that_of_one_moment() {
     let (noted,): (i64,) = copied.sql(sql).fetch_one().await.unwrap();
     assert_eq!(usize::try_from(noted).unwrap(), there);
     goes_on(&copied, &held).await;
+}
+
+#[actix_web::test]
+async fn a_backup_under_writes_has_all_that_was_answered_before_it() {
+    if DATABASE == Database::Postgres {
+        return;
+    }
+    let server = Server::start().await;
+    let held = used(&server).await;
+    let (done, answered) = (Cell::new(false), Cell::new(0));
+    let backed_up = async {
+        let mut backups = Vec::new();
+        for n in 1..4 {
+            while answered.get() < 5 * n {
+                tokio::task::yield_now().await;
+            }
+            backups.push((answered.get(), server.backed_up().await));
+        }
+        done.set(true);
+        backups
+    };
+    let (backups, ()) = join(backed_up, registrations(&server, &done, &answered)).await;
+    for (before, backup) in &backups {
+        let there = users(backup).await;
+        assert!((*before..=answered.get()).contains(&there), "{before} <= {there} <= {}", answered.get());
+    }
+    goes_on(&backups[2].1, &held).await;
 }

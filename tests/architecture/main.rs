@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audit: Actor",
             "tokens: KeyInfo KeyState",
             "usage: Report report day_of date_of DAYS_BY_DEFAULT",
-            "store: Db users copy",
+            "store: Db users backup copy",
             "app",
             "telemetry",
             "config",

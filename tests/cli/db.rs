@@ -89,3 +89,36 @@ async fn only_a_source_at_this_version_is_copied_and_none_is_changed() {
     let done = place.run(&["db", "copy", "--from=sqlite://empty.db", "--to=sqlite://copy.db"]);
     done.expect(1).says(&["the source", "no schema"]);
 }
+
+#[tokio::test]
+async fn a_backup_is_private_whole_and_served() {
+    let place = place();
+    let server = place.serve(&[]);
+    let told = place.run(&["db", "backup", "backup.db"]).expect(0).stdout;
+    assert!(told.contains("bytes") && told.contains("SECRET_KEY"), "{told}");
+    assert_eq!(mode(place.path("backup.db")), 0o600);
+    assert_eq!(place.files(), ["backup.db", "data"]);
+    place.run(&["db", "backup", "backup.db"]).expect(1).says(&["backup.db is there already"]);
+    place.run(&["db", "backup", "nowhere/backup.db"]).expect(1).says(&["nowhere/backup.db"]);
+    assert_eq!(place.files(), ["backup.db", "data"]);
+    assert_eq!(server.login("ada", PASSWORD).await.0, 200);
+    server.stop().expect(0);
+    let server = place.serve(&["--database-url=sqlite://backup.db"]);
+    assert_eq!(server.login("ada", PASSWORD).await.0, 200);
+}
+
+#[test]
+fn of_what_is_no_sqlite_database_there_is_no_backup() {
+    let place = Place::quick();
+    let done = place.run(&["db", "backup", "x.db", "--database-url=postgres://ada:hunter2@db/x"]);
+    let done = done.expect(1).says(&["pg_dump", "x.db"]);
+    assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+    place.run(&["db", "backup", "x.db"]).expect(1).says(&["no file data/portcullis.db"]);
+    std::fs::write(place.path("junk.db"), "this is no database at all, and never was one".repeat(100))
+        .unwrap();
+    place
+        .run(&["db", "backup", "x.db", "--database-url=sqlite://junk.db"])
+        .expect(1)
+        .says(&["not a database"]);
+    assert_eq!(place.files(), ["junk.db"]);
+}

@@ -12,6 +12,7 @@ use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::http::Routes;
 use portcullis::mail::Letter;
+use portcullis::store::backup::backup;
 use portcullis::store::copy::{Compared, copy};
 use portcullis::{cli, http};
 use serde_json::json;
@@ -113,6 +114,16 @@ impl Server {
         let url = shared.database.url();
         let compared = copy(&self.shared.database.url(), &url, |_| {}).await.unwrap();
         assert!(compared.iter().all(Compared::is_same), "{compared:?}");
+        Server::on(shared, &url, self.clock.clone(), &[], |_| {}).await
+    }
+
+    /// The service on a backup of this one's database, which may be in use meanwhile. Only on SQLite.
+    pub async fn backed_up(&self) -> Server {
+        let shared = Shared::on(Database::Sqlite).await;
+        let url = shared.database.url();
+        let file = Path::new(url.strip_prefix("sqlite://").unwrap());
+        let written = backup(&self.shared.database.url(), file).await.unwrap();
+        assert_eq!(std::fs::metadata(file).unwrap().len(), written.bytes);
         Server::on(shared, &url, self.clock.clone(), &[], |_| {}).await
     }
 
