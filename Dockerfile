@@ -1,9 +1,14 @@
 # Both can be substituted, for a mirror or for other builds of the same: the builder's C library must not be newer than the runtime's.
-ARG RUST_IMAGE=rust:1.95-bookworm
+# The same sources and the same images, named by their digests, make the same program: docs/supply-chain.md.
+ARG RUST_IMAGE=rust:1.95.0-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS builder
 WORKDIR /build
+
+# No folder of the machine that builds it, neither in Rust's messages nor in C's.
+ENV RUSTFLAGS="--remap-path-prefix=/build=/portcullis --remap-path-prefix=/usr/local/cargo=/cargo --remap-path-prefix=/usr/local/rustup=/rustup" \
+    CFLAGS="-ffile-prefix-map=/build=/portcullis -ffile-prefix-map=/usr/local/cargo=/cargo"
 
 # The dependencies in a layer of their own, rebuilt only when the manifests or the other crates of the workspace change: the
 # real manifests over empty sources.
@@ -26,6 +31,8 @@ RUN cargo clean --release --locked -p portcullis \
     && cargo build --release --locked --bin portcullis
 
 FROM ${RUNTIME_IMAGE}
+# Seconds since 1970, where given: then the files that say when a user was made say that, too.
+ARG SOURCE_DATE_EPOCH
 # Fixed, so that the owner of a mounted folder can be set from outside.
 RUN groupadd --gid 10001 portcullis \
     && useradd --uid 10001 --gid portcullis --no-create-home --home-dir /app --shell /usr/sbin/nologin portcullis \

@@ -7,7 +7,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `doctor`, `openapi` |
+//! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `db`, `doctor`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
 //! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
 //! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete; what an admin does of it; roles |

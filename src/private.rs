@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 
 use crate::secret::{self, SecretKey};
 
@@ -74,6 +74,39 @@ pub fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     renamed?;
     File::open(folder)?.sync_all()
+}
+
+/// Lets a file appear that only its owner may read, once `write` has filled another beside it, which is empty at first: whoever
+/// finds it finds all of it. Refuses one that is there already. Tells its size.
+pub async fn appear(
+    file: &Path,
+    write: impl AsyncFnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    let is_there = || format!("{} is there already; give another name, or move it away", file.display());
+    ensure!(fs::symlink_metadata(file).is_err(), is_there());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = file.as_os_str().to_owned();
+    draft.push(format!(".{}.part", secret::base64url(&secret::random::<12>())));
+    let draft = Path::new(&draft);
+    let cant = || format!("can't write {}", file.display());
+    private_file().create_new(true).open(draft).with_context(cant)?;
+    let written = async {
+        write(draft).await?;
+        let written = File::open(draft).with_context(cant)?;
+        written.sync_all().with_context(cant)?;
+        match fs::hard_link(draft, file) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(is_there()),
+            // Not every file system has links.
+            Err(_) => fs::rename(draft, file).with_context(cant)?,
+            Ok(()) => {}
+        }
+        Ok(written.metadata().with_context(cant)?.len())
+    };
+    let written = written.await;
+    let _ = fs::remove_file(draft);
+    let bytes = written?;
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(cant)?;
+    Ok(bytes)
 }
 
 /// An empty file that only its owner may read, where there is none. One that is there already stays as it is. SQLite

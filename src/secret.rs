@@ -169,6 +169,25 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// [`sha256`] of what comes in parts.
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    pub fn begin() -> Sha256 {
+        Sha256(digest::Context::new(&digest::SHA256))
+    }
+
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn end(self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(self.0.finish().as_ref());
+        hash
+    }
+}
+
 /// Whether two byte strings are equal, in time that depends on their lengths alone.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     verify_slices_are_equal(a, b).is_ok()

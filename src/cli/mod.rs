@@ -3,6 +3,7 @@
 //! 0: done. 1: it could not be done; standard error says why. 2: a setting or argument is wrong, and nothing was begun.
 
 mod audit;
+mod db;
 mod doctor;
 mod export;
 mod import;
@@ -11,6 +12,7 @@ mod migrate;
 mod openapi;
 mod serve;
 mod stop;
+mod table;
 mod usage;
 mod user;
 
@@ -57,6 +59,9 @@ enum Command {
     /// Looks whether the service would run well here with these settings, and changes nothing. Exits with 1 where there is a
     /// problem.
     Doctor(doctor::DoctorCommand),
+    /// Copies the database to another, or into a file.
+    #[command(subcommand)]
+    Db(db::DbCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -76,6 +81,10 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
         Command::Usage(command) => run(&matches, async |config| usage::run(config, command).await),
         Command::Doctor(command) => doctor::run(&matches, &command),
+        Command::Db(command) => match command.problems() {
+            problems if problems.is_empty() => run(&matches, async |config| db::run(config, command).await),
+            problems => complain(&problems),
+        },
         Command::Openapi => report(openapi::print()),
     }
 }

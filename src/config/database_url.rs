@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use url::Url;
 
@@ -14,6 +15,15 @@ pub struct DatabaseUrl(String);
 impl DatabaseUrl {
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Says what is wrong with one that is none, without a word of it.
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<DatabaseUrl, String> {
+        database_url(text)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::store::migrations;
+use crate::store::migrations::{self, Standing};
 
 pub(super) async fn live() -> impl Responder {
     Json(json!({ "status": "ok" }))
@@ -17,10 +17,13 @@ pub(super) async fn ready(app: Data<App>) -> Result<impl Responder> {
     if app.is_draining() {
         return Err(Error::Unavailable(anyhow!("not ready: shutting down")));
     }
-    if !migrations::are_applied(&app.db).await? {
-        return Err(Error::Unavailable(anyhow!(
-            "not ready: migrations are missing; run `portcullis migrate`"
-        )));
+    match migrations::standing(&app.db).await? {
+        Standing::Fit => Ok(live().await),
+        Standing::Behind => {
+            Err(Error::Unavailable(anyhow!("not ready: migrations are missing; run `portcullis migrate`")))
+        }
+        Standing::Beyond => Err(Error::Unavailable(anyhow!(
+            "not ready: a newer version migrated the database, and this one can't work on it any more"
+        ))),
     }
-    Ok(live().await)
 }

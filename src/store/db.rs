@@ -3,7 +3,7 @@
 //! [`Db`] and [`Tx`] take the same `$1`-style SQL text on Postgres and on SQLite, and a store function is written once:
 //!
 //! ```text
-//! let sql = "update sessions set ended_at = $2 where id = $1 and ended_at is null returning *";
+//! let sql = "update sessions set ended_at = $2 where id = $1 and ended_at is null returning user_id";
 //! db.query(sql).bind(id).bind(now).fetch_optional().await
 //! ```
 //!

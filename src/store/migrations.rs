@@ -1,51 +1,80 @@
 //! The schema's versions: the same numbers and names for both databases.
+//!
+//! A migration only adds: tables, indexes, columns that may be absent. So a program of before goes on on the newer schema, and
+//! may be started on it, as it must where a replica crashes in the middle of a rolling restart. A migration that does more
+//! raises the number in `compatibility` to its own: who knows no migration of that number is refused.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, query_as};
 
 use super::db::{Db, Executor};
 use crate::error::{Error, Result};
 use crate::private::make_private_file;
 
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/postgres")));
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/sqlite")));
 
-/// Whether all of this program's migrations have been applied.
-pub async fn are_applied(db: &Db) -> Result<bool> {
-    let newest = match db {
-        Db::Postgres(_) => &POSTGRES,
-        Db::Sqlite { .. } => &SQLITE,
-    }
-    .iter()
-    .map(|migration| migration.version)
-    .max();
-    let sql = "select max(version) from _sqlx_migrations where success";
-    let (applied,): (Option<i64>,) = db.query(sql).fetch_one().await?;
-    Ok(applied >= newest)
+/// One that goes on where migrations were applied that it does not know: whether it may is looked at afterwards.
+fn lenient(mut migrator: Migrator) -> Migrator {
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
-/// Demands that this program's migrations have been applied, and no others. None can be applied by way of PgBouncer: the
-/// migrator's lock belongs to a session.
+/// How the schema stands to this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Fit,
+    /// Migrations of this program are missing.
+    Behind,
+    /// Newer than this program may run on.
+    Beyond,
+}
+
+/// The numbers of this program's migrations, in order.
+pub fn numbers() -> Vec<i64> {
+    SQLITE.iter().map(|migration| migration.version).collect()
+}
+
+fn newest() -> i64 {
+    numbers().last().copied().unwrap_or(0)
+}
+
+/// The newest migration that was applied; and the one that a program must know at least to run on the schema.
+const APPLIED: &str = "select (select max(version) from _sqlx_migrations where success), \
+                       (select lowest from compatibility where id = 1)";
+
+type Applied = (Option<i64>, Option<i64>);
+
+/// Whether this program can work on the schema as it is now.
+pub async fn standing(db: &Db) -> Result<Standing> {
+    let (applied, lowest): Applied = db.query(APPLIED).fetch_one().await?;
+    Ok(if lowest > Some(newest()) {
+        Standing::Beyond
+    } else if applied < Some(newest()) {
+        Standing::Behind
+    } else {
+        Standing::Fit
+    })
+}
+
+/// Demands a schema that this program can work on. None can be made by way of PgBouncer: the migrator's lock belongs to a
+/// session.
 pub(super) async fn demand(db: &Db) -> anyhow::Result<()> {
-    let some = "select to_regclass('_sqlx_migrations') is not null";
-    let (some,): (bool,) = db.query(some).fetch_one().await.map_err(cause)?;
-    if !some || !are_applied(db).await.map_err(cause)? {
-        anyhow::bail!(
+    let begun = "select to_regclass('compatibility') is not null";
+    let (begun,): (bool,) = db.query(begun).fetch_one().await.map_err(cause)?;
+    if !begun || standing(db).await.map_err(cause)? == Standing::Behind {
+        bail!(
             "migrations are missing, and can't be made through PgBouncer: run `portcullis migrate` with a DATABASE_URL that \
              leads to Postgres itself, without pgbouncer=true"
         );
     }
-    let newest = POSTGRES.iter().map(|migration| migration.version).max().unwrap_or_default();
-    let unknown = "select min(version) from _sqlx_migrations where version > $1";
-    match db.query(unknown).bind(newest).fetch_one().await.map_err(cause)? {
-        (Some(version),) => Err(newer_schema(sqlx::migrate::MigrateError::VersionMissing(version))),
-        (None,) => Ok(()),
-    }
+    may_run_on(db.query(APPLIED).fetch_one().await.map_err(cause)?)
 }
 
 /// What a command tells, rather than what a client is told.
@@ -64,6 +93,8 @@ pub struct State {
     pub missing: usize,
     /// Unknown here: a newer program's.
     pub newer: Vec<i64>,
+    /// Whether those keep this program from running.
+    pub is_beyond: bool,
     /// Not finished, or applied from another text.
     pub broken: Vec<i64>,
 }
@@ -97,6 +128,7 @@ pub async fn state(db: &Db) -> Result<State> {
             }
         }
     }
+    state.is_beyond = !state.newer.is_empty() && standing(db).await? == Standing::Beyond;
     Ok(state)
 }
 
@@ -104,9 +136,10 @@ pub async fn state(db: &Db) -> Result<State> {
 pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
     let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());
     let mut connection = connect.await.context("no answer within 10 s")??;
-    POSTGRES.run(&mut connection).await.map_err(newer_schema)?;
+    POSTGRES.run(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
     connection.close().await?;
-    Ok(())
+    may_run_on(applied)
 }
 
 /// The migrator has no lock on SQLite, so a lock file beside the database makes processes take turns.
@@ -118,18 +151,30 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;
-    SQLITE.run(&mut connection).await.map_err(newer_schema)?;
+    apply_to_sqlite(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
     connection.close().await?;
-    Ok(())
+    may_run_on(applied)
 }
 
-/// A rolling restart leaves older programs on the newer schema for a while: additive changes do not stop them, but
-/// an older program must not be started afresh on a schema that it does not know.
-fn newer_schema(error: sqlx::migrate::MigrateError) -> anyhow::Error {
-    match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => anyhow::anyhow!(
-            "the database was migrated by a newer version of Portcullis (its migration {version} is unknown here); run that version"
-        ),
-        error => error.into(),
+/// Applies the migrations, where nobody else does.
+pub(super) async fn apply_to_sqlite(connection: &mut SqliteConnection) -> anyhow::Result<()> {
+    Ok(SQLITE.run(connection).await?)
+}
+
+fn may_run_on((applied, lowest): Applied) -> anyhow::Result<()> {
+    let (applied, lowest, newest) = (applied.unwrap_or(0), lowest.unwrap_or(0), newest());
+    if lowest > newest {
+        bail!(
+            "the database was migrated by a newer version of Portcullis, to {applied}, and only versions that know migration \
+             {lowest} can run on it (this one knows {newest}): run the newer version, or go back to a backup"
+        );
     }
+    if applied > newest {
+        tracing::warn!(
+            "the database was migrated by a newer version of Portcullis, to {applied}; this one knows {newest}, and can run on \
+             it for the length of a rolling restart"
+        );
+    }
+    Ok(())
 }

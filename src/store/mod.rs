@@ -6,7 +6,9 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod backup;
 pub mod changes;
+pub mod copy;
 mod db;
 mod feed;
 pub mod guesses;

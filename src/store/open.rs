@@ -1,11 +1,13 @@
 //! Opening the database that `DATABASE_URL` names.
 
+use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::Context;
-use sqlx::Connection;
+use anyhow::{Context, ensure};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use url::Url;
 
 use super::db::{DEADLINE, Db};
@@ -37,6 +39,44 @@ impl Db {
     }
 }
 
+/// How Postgres is connected to, and whether PgBouncer lends the connections.
+pub(super) fn postgres_options(url: &str) -> anyhow::Result<(PgConnectOptions, bool)> {
+    // The URL holds a password, and sqlx's complaint about it could quote it.
+    let malformed = || anyhow::anyhow!("this is not a Postgres URL");
+    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
+    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
+    Ok((options.application_name("portcullis"), lent))
+}
+
+/// How an SQLite database is opened that is written to, and made where it is missing.
+pub(super) fn sqlite_options(url: &str) -> anyhow::Result<SqliteConnectOptions> {
+    let options = SqliteConnectOptions::from_str(url).context("this is not an SQLite URL")?;
+    Ok(options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A registration that was answered survives a power cut.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        // Only another process (the command line beside the service) is ever waited for.
+        .busy_timeout(DEADLINE))
+}
+
+/// How one is opened that is only read, however long that takes.
+pub(super) fn sqlite_to_read(url: &str) -> anyhow::Result<SqliteConnectOptions> {
+    let options = SqliteConnectOptions::from_str(url).context("this is not an SQLite URL")?;
+    let file = options.get_filename();
+    ensure!(file.exists(), "there is no file {}", file.display());
+    Ok(options.create_if_missing(false).read_only(true).busy_timeout(DEADLINE).disable_statement_logging())
+}
+
+/// An empty file, and the folder that it is in, where there is none.
+pub(super) fn make_sqlite_file(file: &Path) -> io::Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        make_private_folder(folder)?;
+    }
+    make_private_file(file)
+}
+
 async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let (options, lent) = postgres_options(url)?;
     let place = format!("{}:{}", options.get_host(), options.get_port());
@@ -45,7 +85,6 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
             "can't open the Postgres database at {place}; check that it runs and that DATABASE_URL is right"
         )
     };
-    let options = options.application_name("portcullis");
     if lent {
         let db = Db::Postgres(Pool::new(options, max_connections, lent));
         migrations::demand(&db).await.with_context(cant)?;
@@ -58,15 +97,6 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
         }
     })?;
     Ok(Db::Postgres(Pool::new(options, max_connections, lent)))
-}
-
-/// Where to connect to, and whether PgBouncer lends the connections.
-pub(super) fn postgres_options(url: &str) -> anyhow::Result<(PgConnectOptions, bool)> {
-    // The URL holds a password, and sqlx's complaint about it could quote it.
-    let malformed = || anyhow::anyhow!("DATABASE_URL is not a Postgres URL");
-    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
-    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
-    Ok((options, lent))
 }
 
 /// The URL without `pgbouncer`, which is ours, and whether that is `true`.
@@ -82,22 +112,11 @@ fn without_pgbouncer(text: &str) -> Option<(String, bool)> {
 }
 
 async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
-    let options = SqliteConnectOptions::from_str(url)
-        .context("DATABASE_URL is not an SQLite URL")?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A registration that was answered survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        // Only another process (the command line beside the service) is ever waited for.
-        .busy_timeout(DEADLINE);
+    let options = sqlite_options(url)?;
     let file = options.get_filename().to_path_buf();
     let cant =
         || format!("can't open the SQLite database {}; check DATABASE_URL and the folder", file.display());
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        make_private_folder(folder).with_context(cant)?;
-    }
-    make_private_file(&file).with_context(cant)?;
+    make_sqlite_file(&file).with_context(cant)?;
     migrations::run_sqlite(&options, &file).await.with_context(cant)?;
     let pool = || {
         SqlitePoolOptions::new()

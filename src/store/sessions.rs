@@ -42,6 +42,14 @@ impl Session {
     }
 }
 
+/// The columns of [`Session`]. Not `*`: an upgrade that adds one would break what a running program has prepared.
+macro_rules! session_columns {
+    () => {
+        "id, user_id, generation, arrived, rotations, created_at, last_used_at, expires_at, ends_by, ended_at, ip, \
+         user_agent, client_id"
+    };
+}
+
 /// When the latest generations replaced the ones before them, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct Rotations(Vec<DateTime<Utc>>);
@@ -90,7 +98,8 @@ pub async fn presence(db: impl Executor<'_>, id: SessionId) -> Result<Option<Pre
 
 /// The session with this id.
 pub async fn by_id(db: impl Executor<'_>, id: SessionId) -> Result<Option<Session>> {
-    db.query("select * from sessions where id = $1").bind(id).fetch_optional().await
+    let sql = concat!("select ", session_columns!(), " from sessions where id = $1");
+    db.query(sql).bind(id).fetch_optional().await
 }
 
 /// Where a session began.
@@ -114,8 +123,12 @@ pub async fn page(
     before: Option<SessionId>,
     limit: u32,
 ) -> Result<Vec<Session>> {
-    let sql = "select * from sessions where user_id = $1 and ended_at is null and expires_at > $2 \
-               and (cast($3 as uuid) is null or id < $3) order by id desc limit $4";
+    let sql = concat!(
+        "select ",
+        session_columns!(),
+        " from sessions where user_id = $1 and ended_at is null and expires_at > $2 \
+         and (cast($3 as uuid) is null or id < $3) order by id desc limit $4"
+    );
     db.query(sql).bind(user).bind(now).bind(before).bind(i64::from(limit)).fetch_all().await
 }
 
@@ -152,12 +165,15 @@ pub async fn rotate(
     forget: DateTime<Utc>,
     client_id: Option<&str>,
 ) -> Result<Option<Session>> {
-    let sql = "update sessions set generation = generation + 1, arrived = generation, last_used_at = $3, \
-               rotations = case when last_used_at < $7 then cast($5 as text) \
-               else substr(cast($5 as text) || ',' || rotations, 1, $6) end, \
-               expires_at = case when $4 < ends_by then $4 else ends_by end \
-               where id = $1 and generation = $2 and ended_at is null and expires_at > $3 \
-               and (client_id is null or cast($8 as text) is null or client_id = $8) returning *";
+    let sql = concat!(
+        "update sessions set generation = generation + 1, arrived = generation, last_used_at = $3, \
+         rotations = case when last_used_at < $7 then cast($5 as text) \
+         else substr(cast($5 as text) || ',' || rotations, 1, $6) end, \
+         expires_at = case when $4 < ends_by then $4 else ends_by end \
+         where id = $1 and generation = $2 and ended_at is null and expires_at > $3 \
+         and (client_id is null or cast($8 as text) is null or client_id = $8) returning ",
+        session_columns!()
+    );
     db.query(sql)
         .bind(id)
         .bind(generation)
@@ -232,8 +248,11 @@ pub async fn extend(
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> Result<Option<Session>> {
-    let sql = "update sessions set last_used_at = $2, expires_at = case when $3 < ends_by then $3 else ends_by end \
-               where id = $1 and ended_at is null and expires_at > $2 returning *";
+    let sql = concat!(
+        "update sessions set last_used_at = $2, expires_at = case when $3 < ends_by then $3 else ends_by end \
+         where id = $1 and ended_at is null and expires_at > $2 returning ",
+        session_columns!()
+    );
     db.query(sql).bind(id).bind(now).bind(expires_at).fetch_optional().await
 }
 

@@ -22,7 +22,9 @@ pub struct SigningKey {
 
 /// All keys, oldest first.
 pub async fn all(db: impl Executor<'_>) -> Result<Vec<SigningKey>> {
-    db.query("select * from signing_keys order by number").fetch_all().await
+    let sql = "select kid, number, algorithm, private_key, created_at, signs_from, longest_ttl from signing_keys \
+               order by number";
+    db.query(sql).fetch_all().await
 }
 
 /// Inserts a key: `false` where another has its number, or it is there already.

@@ -20,7 +20,7 @@ async fn a_running_service_is_live_and_ready() {
 #[actix_web::test]
 async fn a_service_that_stops_or_lacks_migrations_is_live_but_not_ready() {
     let server = Server::start().await;
-    server.sql("delete from _sqlx_migrations where version = 12").execute().await.unwrap();
+    server.sql("delete from _sqlx_migrations where version = 13").execute().await.unwrap();
     server.get("/health/ready").expect_problem(503, "unavailable").await;
 
     let server = Server::start().await;

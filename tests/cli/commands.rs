@@ -115,19 +115,25 @@ fn migrating_twice_is_migrating_once() {
     assert!(place.path("data/portcullis.db").exists());
 }
 
-#[test]
-fn a_database_that_a_newer_version_migrated_is_refused() {
+#[tokio::test]
+async fn a_database_that_a_newer_version_migrated_is_refused_where_it_says_so() {
+    use sqlx::{Connection, Executor};
     let place = Place::quick();
     place.run(&["migrate"]).expect(0);
+    let file = place.path("data/portcullis.db");
+    let run = async |sql: &'static str| {
+        let mut connection = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
+    };
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
                  values (9999, 'newer', true, x'00', 0)";
-    let file = place.path("data/portcullis.db");
-    let done = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        use sqlx::Connection;
-        let mut connection = sqlx::SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
-        sqlx::query(newer).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        place.run(&["migrate"])
-    });
-    done.expect(1).says(&["newer version", "9999"]);
+    run(newer).await;
+    let done = place.run(&["migrate"]).expect(0).says(&["WARN", "newer version", "9999"]);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    place.serve(&[]).stop().expect(0);
+    run("update compatibility set lowest = 9999").await;
+    for command in ["migrate", "serve"] {
+        place.run(&[command]).expect(1).says(&["newer version", "9999", "run the newer version"]);
+    }
 }

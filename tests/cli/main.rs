@@ -5,6 +5,7 @@
 
 mod audit;
 mod commands;
+mod db;
 mod doctor;
 mod first_admin;
 mod import;

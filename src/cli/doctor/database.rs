@@ -100,7 +100,14 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
     if let Some(version) = state.newer.last() {
         let what =
             format!("the database was migrated by a newer version of Portcullis: {version} is unknown here");
-        report.problem(CHECK, what, "run that version");
+        match state.is_beyond {
+            true => report.problem(CHECK, what, "run that version, or go back to a backup"),
+            false => report.warning(
+                CHECK,
+                what,
+                "run that version; this one can for the length of a rolling restart",
+            ),
+        }
     }
     if !state.broken.is_empty() {
         let what = format!("of {:?}, the database has another text, or the half", state.broken);

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::table::{Table, moment, shown};
 use super::{Named, Output};
 use crate::accounts::{EmailAddress, ROLE_NAME, role_name};
 use crate::app::App;
+use crate::cli::table::{Table, moment, shown};
 use crate::cli::told;
 use crate::http::UserBody;
 use crate::id::UserId;

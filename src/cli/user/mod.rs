@@ -5,7 +5,6 @@ mod create;
 mod delete;
 mod list;
 mod password;
-mod table;
 
 use std::io::{self, Write};
 
@@ -14,6 +13,7 @@ use clap::{Args, Subcommand};
 
 use super::export::{self, ExportArguments};
 use super::import::{self, ImportArguments};
+use super::table::shown;
 use super::told;
 use crate::accounts;
 use crate::app::App;
@@ -23,7 +23,6 @@ use crate::error::Broken;
 use crate::http::UserBody;
 use crate::store::users::User;
 pub(super) use password::{Ask, ask_for_password};
-use table::shown;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {

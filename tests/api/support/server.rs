@@ -12,11 +12,13 @@ use portcullis::clock::Clock;
 use portcullis::config::Config;
 use portcullis::http::Routes;
 use portcullis::mail::Letter;
+use portcullis::store::backup::backup;
+use portcullis::store::copy::{Compared, copy};
 use portcullis::{cli, http};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::database::Scratch;
+use super::database::{Database, Scratch};
 use super::post::Received;
 use super::proxy::Proxy;
 use super::request::Request;
@@ -42,7 +44,11 @@ struct Shared {
 
 impl Shared {
     async fn new() -> Rc<Shared> {
-        Rc::new(Shared { database: Scratch::new(crate::DATABASE).await, mails: tempfile::tempdir().unwrap() })
+        Shared::on(crate::DATABASE).await
+    }
+
+    async fn on(kind: Database) -> Rc<Shared> {
+        Rc::new(Shared { database: Scratch::new(kind).await, mails: tempfile::tempdir().unwrap() })
     }
 }
 
@@ -100,6 +106,25 @@ impl Server {
     pub async fn replica(&self, settings: &[&str]) -> Server {
         let url = self.shared.database.url();
         Server::on(self.shared.clone(), &url, self.clock.clone(), settings, |_| {}).await
+    }
+
+    /// The service on a copy of this one's database, which may be in use meanwhile, in another of this kind.
+    pub async fn copied_to(&self, kind: Database) -> Server {
+        let shared = Shared::on(kind).await;
+        let url = shared.database.url();
+        let compared = copy(&self.shared.database.url(), &url, |_| {}).await.unwrap();
+        assert!(compared.iter().all(Compared::is_same), "{compared:?}");
+        Server::on(shared, &url, self.clock.clone(), &[], |_| {}).await
+    }
+
+    /// The service on a backup of this one's database, which may be in use meanwhile. Only on SQLite.
+    pub async fn backed_up(&self) -> Server {
+        let shared = Shared::on(Database::Sqlite).await;
+        let url = shared.database.url();
+        let file = Path::new(url.strip_prefix("sqlite://").unwrap());
+        let written = backup(&self.shared.database.url(), file).await.unwrap();
+        assert_eq!(std::fs::metadata(file).unwrap().len(), written.bytes);
+        Server::on(shared, &url, self.clock.clone(), &[], |_| {}).await
     }
 
     async fn on(
