@@ -44,6 +44,7 @@ pub async fn wrap(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
     let id = request_id(&request);
+    let _in_flight = request.app_data::<Data<App>>().map(|app| app.begin_request());
     let mut line =
         Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
 
