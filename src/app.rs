@@ -1,6 +1,7 @@
 //! [`App`]: what every request shares, assembled once from the settings.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anyhow::{Context, bail};
@@ -36,6 +37,8 @@ pub struct App {
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
+    /// Shared by each request that is being answered.
+    in_flight: Arc<()>,
     draining: AtomicBool,
     /// What the listener shows, where it speaks TLS.
     pub tls: Option<Tls>,
@@ -78,6 +81,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            in_flight: Arc::default(),
             draining: AtomicBool::new(false),
             tls: None,
             shutting_down: watch::Sender::new(false),
@@ -85,6 +89,16 @@ impl App {
             clock,
             db,
         })
+    }
+
+    /// A request is in flight until what this returns is dropped.
+    pub fn begin_request(&self) -> Arc<()> {
+        self.in_flight.clone()
+    }
+
+    /// How many are.
+    pub fn requests_in_flight(&self) -> usize {
+        Arc::strong_count(&self.in_flight) - 1
     }
 
     /// From now on the service says that it is not ready, so that no new requests are sent to it, and closes each

@@ -51,6 +51,8 @@ with tempfile.TemporaryDirectory(prefix="portcullis-rolling.") as folder:
                         check(f"and meanwhile {asked} requests are answered", asked > 0)
             done = dict(load.done)
             check(f"none of {sum(done.values())} requests failed", not load.wrong, load.wrong[:5])
+        if load.wrong:
+            print(*(replica.log.read_text() for replica in replicas), sep="\n")
         for n, replica in enumerate(replicas, 1):
             check(f"replica {n} ends with 0 at last", replica.stop() == 0)
             check("and has no error in its log", not replica.complaints(), replica.complaints()[:5])

@@ -63,8 +63,10 @@ pub(super) async fn run(
     let handle = server.handle();
     let stopping = app.clone();
     tokio::spawn(async move {
-        stop::when_told(signals, &stopping, door).await;
-        handle.stop(true).await;
+        stop::when_told(signals, &stopping, &door).await;
+        handle.pause().await;
+        let all_answered = stop::answered(&stopping, door).await;
+        handle.stop(all_answered).await;
     });
     server.await?;
     background::finish(&app).await;

@@ -7,11 +7,15 @@
 //! Connections that wait to be accepted when the listener is closed are lost with it. So before that, on Linux, the
 //! kernel is told to take no more: who knocks then is not answered, knocks again a second later, and is refused,
 //! upon which a proxy goes elsewhere, since nothing was sent.
+//!
+//! Then requests in flight end, and only after the last of them the threads that answer: each has opened connections to
+//! the database that the others use as well, and they end with it.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
@@ -19,6 +23,12 @@ use crate::app::App;
 /// How long connections that were begun before the door was shut may take to come in and be asked something on.
 #[cfg(target_os = "linux")]
 const LAST_ONES: Duration = Duration::from_millis(100);
+
+/// How long requests in flight may take once the service has been told to stop.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// For whoever accepts connections to notice that it is to accept none.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Those that stop the service.
 pub(super) struct Signals {
@@ -53,14 +63,14 @@ impl Signals {
 }
 
 /// Returns when the service is to take no more connections, of which `door` is where they come in.
-pub(super) async fn when_told(mut signals: Signals, app: &App, door: TcpListener) {
+pub(super) async fn when_told(mut signals: Signals, app: &App, door: &TcpListener) {
     let delay = app.config.drain_delay;
     if signals.next().await == By::Supervisor && !delay.is_zero() {
         tracing::info!("draining: not ready any more, and answering for {delay:?}");
         app.begin_drain();
         let drained = async {
             tokio::time::sleep(delay).await;
-            shut(&door).await;
+            shut(door).await;
         };
         tokio::select! {
             () = drained => {}
@@ -71,10 +81,25 @@ pub(super) async fn when_told(mut signals: Signals, app: &App, door: TcpListener
     app.begin_shutdown();
 }
 
+/// Refuses connections, of which none is accepted any more, and waits until the requests in flight have ended: `false`
+/// where they take too long.
+pub(super) async fn answered(app: &App, door: TcpListener) -> bool {
+    tokio::time::sleep(PAUSE).await;
+    // Where a listener can't be shut down, who knocks waits until it is closed.
+    let _ = SockRef::from(&door).shutdown(Shutdown::Both);
+    drop(door);
+    let none_left = async {
+        while app.requests_in_flight() > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(ANSWERED_WITHIN, none_left).await.is_ok()
+}
+
 /// Begins no more connections, and lets in those that were begun.
 #[cfg(target_os = "linux")]
 async fn shut(door: &TcpListener) {
-    use socket2::{SockFilter, SockRef};
+    use socket2::SockFilter;
     // In the language of the kernel's packet filters: of a segment whose flags, byte 13 of its header, have SYN, keep
     // nothing; of others all. Connections that are there send no SYN.
     let no_syn = [

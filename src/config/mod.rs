@@ -60,7 +60,8 @@ pub struct Config {
     #[arg(long, global = true, value_name = "DURATION", default_value = "1s", value_parser = drain_delay)]
     pub drain_delay: Duration,
 
-    /// The database: an SQLite file, made where it is missing, or postgres://user:password@host/name.
+    /// The database: an SQLite file, made where it is missing, or postgres://user:password@host/name, with ?pgbouncer=true
+    /// where PgBouncer in transaction mode stands between.
     #[arg(long, global = true, value_name = "URL", default_value = "sqlite://data/portcullis.db", value_parser = database_url)]
     pub database_url: DatabaseUrl,
 

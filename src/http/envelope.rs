@@ -50,6 +50,7 @@ pub async fn wrap(
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
     let id = request_id(&request);
     let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
+    let _in_flight = request.app_data::<Data<App>>().map(|app| app.begin_request());
     let mut line =
         Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
 
