@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::counts::Counts;
 use crate::hasher::Hasher;
 use crate::limits::{Addresses, Guessing};
 use crate::mail::Mail;
@@ -34,6 +35,7 @@ pub struct App {
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
+    pub counts: Counts,
     shutting_down: watch::Sender<bool>,
 }
 
@@ -71,6 +73,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            counts: Counts::new(config.metrics_bind.is_some()),
             shutting_down: watch::Sender::new(false),
             config,
             clock,

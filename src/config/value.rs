@@ -1,7 +1,7 @@
 //! Reading one setting's text. An error says what is allowed; it quotes the text only where that can't be a secret.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -104,6 +104,12 @@ pub(super) fn address(text: &str) -> Parsed<IpAddr> {
 
 pub(super) fn port(text: &str) -> Parsed<u16> {
     whole(text, 0..=u16::MAX)
+}
+
+pub(super) fn bind(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an IP address and a port: 127.0.0.1:9090 for this machine alone, [::]:9090 for all")
+    })
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {

@@ -29,6 +29,7 @@ use chrono::{DateTime, Utc};
 pub use letter::{Letter, Template};
 
 use crate::config::Config;
+use crate::counts::Counter;
 use crate::error::{Error, Result};
 use crate::id::MailId;
 use crate::secret::{Purpose, SealingKey, SecretKey};
@@ -48,6 +49,16 @@ pub struct Mail {
     sent: Mutex<BTreeSet<MailId>>,
     /// Held while mails are sent.
     sending: tokio::sync::Mutex<()>,
+    pub noted: Noted,
+}
+
+/// What became of mails here.
+#[derive(Debug, Default)]
+pub struct Noted {
+    pub sent: Counter,
+    /// Attempts that failed, and are made again.
+    pub put_off: Counter,
+    pub given_up: Counter,
 }
 
 /// How mails leave.
@@ -76,6 +87,7 @@ impl Mail {
             },
             sent: Mutex::default(),
             sending: tokio::sync::Mutex::default(),
+            noted: Noted::default(),
         })
     }
 

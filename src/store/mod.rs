@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod backlog;
 pub mod changes;
 mod db;
 mod feed;
@@ -27,3 +28,4 @@ pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
 pub use feed::Feed;
+pub use open::Pool;
