@@ -11,6 +11,7 @@ use crate::audit::Audit;
 use crate::breaches::Breaches;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::counts::Counts;
 use crate::hasher::Hasher;
 use crate::limits::{Addresses, Guessing};
 use crate::mail::Mail;
@@ -37,6 +38,7 @@ pub struct App {
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
+    pub counts: Counts,
     /// Shared by each request that is being answered.
     in_flight: Arc<()>,
     draining: AtomicBool,
@@ -81,6 +83,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            counts: Counts::new(config.metrics_bind.is_some()),
             in_flight: Arc::default(),
             draining: AtomicBool::new(false),
             tls: None,

@@ -10,6 +10,7 @@
 //! | [`cli`] | the commands: `serve`, `migrate`, `user`, `keys`, `audit`, `usage`, `db`, `doctor`, `openapi` |
 //! | [`http`] | the HTTP surface; the only room that knows actix |
 //! | [`background`] | what is done beside the requests: following changes, noting uses, answering who asked for a link, sealing the audit log, sending mails, pruning |
+//! | [`metrics`] | what there is to measure, as Prometheus reads it |
 //! | [`accounts`] | who someone is: register, profile, address, password, recovery, delete; what an admin does of it; roles |
 //! | [`sessions`] | being logged in: login, refresh, end; from a token or a key to its user |
 //! | [`api_keys`] | what programs show in place of an access token |
@@ -24,9 +25,9 @@
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
-//! | [`error`], [`clock`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
+//! | [`error`], [`clock`], [`counts`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → error, clock, id, secret, config`.
+//! Who may know whom: `cli → http → background, metrics → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → error, clock, counts, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -39,12 +40,14 @@ pub mod breaches;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod counts;
 pub mod error;
 pub mod hasher;
 pub mod http;
 pub mod id;
 pub mod limits;
 pub mod mail;
+pub mod metrics;
 pub mod private;
 pub mod secret;
 pub mod sessions;

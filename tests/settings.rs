@@ -153,6 +153,7 @@ fn all_wrong_settings_are_reported_together() {
         ("RATE_LIMIT", "sometimes"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("CORS_ORIGINS", "*"),
+        ("METRICS_BIND", "9090"),
         ("COMPAT_ROUTES", "all"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,=,="),

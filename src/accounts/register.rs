@@ -9,6 +9,7 @@ use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
 use crate::audit::{Actor, Event};
 use crate::config;
+use crate::counts::SUCCEEDED;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::PasswordHash;
 use crate::id::UserId;
@@ -38,13 +39,20 @@ pub struct Standing {
 pub fn ensure_open(app: &App) -> Result<()> {
     match app.config.registration {
         config::Registration::Open => Ok(()),
-        config::Registration::Closed => Err(Error::RegistrationClosed),
+        config::Registration::Closed => counted(app, Err(Error::RegistrationClosed)),
     }
 }
 
 /// Makes an account for a stranger, who is mailed a link that proves the address.
 pub async fn register(app: &App, registration: &Registration, client: &Client) -> Result<User> {
-    insert(app, registration, &Standing::default(), Event::UserRegistered, |user| client.actor(user)).await
+    let standing = Standing::default();
+    let made = insert(app, registration, &standing, Event::UserRegistered, |user| client.actor(user));
+    counted(app, made.await)
+}
+
+fn counted<T>(app: &App, outcome: Result<T>) -> Result<T> {
+    app.counts.registrations.note(outcome.as_ref().map_or_else(Error::code, |_| SUCCEEDED));
+    outcome
 }
 
 /// Makes an account that stands so. Whether the actor may is the caller's to know.

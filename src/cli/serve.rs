@@ -14,7 +14,7 @@ use crate::background;
 use crate::clock::Clock;
 use crate::config::{Config, Danger, Problem, Weight};
 use crate::error::Error;
-use crate::http::{self, Routes};
+use crate::http::{self, Routes, ServerHandle};
 
 /// The settings, unless one of them is so unsafe in production that nothing is to be begun with it.
 pub(super) fn judge(config: Config) -> Result<Config, Vec<Problem>> {
@@ -47,9 +47,19 @@ pub(super) async fn run(
     })?;
     let address = listener.local_addr()?;
     let door = listener.try_clone()?;
+    let metrics = config.metrics_bind.map(|address| {
+        TcpListener::bind(address).with_context(|| {
+            format!("can't listen on {address} for metrics; stop what does, or choose another METRICS_BIND")
+        })
+    });
+    let metrics = metrics.transpose()?;
     let app = Arc::new(App::start(config, Clock::system()).await?);
     provide_admin(&app).await?;
     let server = http::serve(app.clone(), listener, own_routes)?;
+    let metrics = match metrics {
+        Some(listener) => Some(start_metrics(&app, listener)?),
+        None => None,
+    };
     tracing::info!("the database is {}", app.config.database_url);
     match &app.config.smtp_url {
         Some(server) => tracing::info!("mails go to {server}, from {}", app.config.mail_from().0),
@@ -70,10 +80,23 @@ pub(super) async fn run(
     });
     server.await?;
     background::finish(&app).await;
+    if let Some(metrics) = metrics {
+        metrics.stop(false).await;
+    }
     // A frozen database must not keep the process.
     let _ = tokio::time::timeout(Duration::from_secs(2), app.db.close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells what is measured until the very end: how the service stops is a thing to see, too.
+fn start_metrics(app: &Arc<App>, listener: TcpListener) -> anyhow::Result<ServerHandle> {
+    let address = listener.local_addr()?;
+    let server = http::serve_metrics(app.clone(), listener)?;
+    let handle = server.handle();
+    tokio::spawn(server);
+    tracing::info!("metrics are on http://{address}/metrics");
+    Ok(handle)
 }
 
 async fn provide_admin(app: &App) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ mod load;
 mod mail;
 mod value;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -186,6 +186,10 @@ pub struct Config {
     /// Origins whose pages may call from a browser, separated by commas: `https://app.example.com`, say.
     #[arg(long, global = true, value_name = "ORIGINS", value_parser = origin, value_delimiter = ',')]
     pub cors_origins: Vec<String>,
+
+    /// Address and port on which Prometheus finds what there is to measure, `127.0.0.1:9090`, say: not for the world. Unset: nothing is measured.
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", value_parser = bind)]
+    pub metrics_bind: Option<SocketAddr>,
 
     /// Whether the routes of four public tutorials are there, for clients that were written to them.
     #[arg(long, global = true, value_name = "BOOLEAN", default_value = "false", value_parser = boolean, action = clap::ArgAction::Set)]

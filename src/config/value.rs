@@ -1,7 +1,7 @@
 //! Reading one setting's text. An error says what is allowed; it quotes the text only where that can't be a secret.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -115,6 +115,12 @@ pub(super) fn drain_delay(text: &str) -> Parsed<Duration> {
 pub(super) fn file(text: &str) -> Parsed<PathBuf> {
     let named = !text.ends_with('/') && !text.contains('\0');
     named.then(|| PathBuf::from(text)).ok_or_else(|| format!("{text:?} is not the name of a file"))
+}
+
+pub(super) fn bind(text: &str) -> Parsed<SocketAddr> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an IP address and a port: 127.0.0.1:9090 for this machine alone, [::]:9090 for all")
+    })
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {

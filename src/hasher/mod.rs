@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 pub use foreign::Unusable;
 use foreign::{Memory, Parsed};
+pub use queue::Noted;
 use queue::{Bcrypt, PATIENCE, Queue, Work};
 use scheme::{Salted, Stored};
 
@@ -141,10 +142,25 @@ impl Hasher {
         match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(done)) => Ok(done),
             // Dropped by a thread that found it too late, a moment before the timeout did.
-            Ok(Err(_)) if pushed.elapsed() >= PATIENCE => Err(Error::Overloaded),
+            Ok(Err(_)) if pushed.elapsed() >= PATIENCE => Err(self.too_late()),
             Ok(Err(_)) => Err(anyhow!("a hashing thread panicked").into()),
-            Err(_) => Err(Error::Overloaded),
+            Err(_) => Err(self.too_late()),
         }
+    }
+
+    fn too_late(&self) -> Error {
+        self.noted().late.add_one();
+        Error::Overloaded
+    }
+
+    /// How many passwords wait for a thread.
+    pub fn waiting(&self) -> usize {
+        self.0.queue.waiting()
+    }
+
+    /// What it has done since the start.
+    pub fn noted(&self) -> &Noted {
+        self.0.queue.noted()
     }
 }
 

@@ -14,6 +14,7 @@ use bcrypt_lanes::{Cost, LANES, Lane};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use crate::counts::{Counter, Histogram};
 use crate::error::{Error, Result};
 
 /// How long a client waits for its hash at most, the hashing included.
@@ -50,6 +51,22 @@ pub(super) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     threads: u32,
+    noted: Arc<Noted>,
+}
+
+/// What is noted of the queue's work.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// How long work waited until a thread took it.
+    pub waits: Histogram,
+    /// Hashes that were computed so many at once.
+    pub hashes: [Counter; LANES],
+    /// Other work on a password: of another cost or scheme, or to judge a new one.
+    pub other: Counter,
+    /// Work that was refused at once.
+    pub full: Counter,
+    /// Work that was not done in time.
+    pub late: Counter,
 }
 
 struct State {
@@ -57,6 +74,7 @@ struct State {
     /// How long a thread is busy with what it takes at once, smoothed.
     turn: Duration,
     closed: bool,
+    noted: Arc<Noted>,
 }
 
 impl Queue {
@@ -64,9 +82,11 @@ impl Queue {
     pub fn start(cost: Cost, niceness: i32) -> io::Result<Arc<Queue>> {
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
         let turn = GUESSED_UNIT * 2_u32.pow(cost.get().min(20));
-        let state = State { waiting: VecDeque::new(), turn, closed: false };
+        let noted = Arc::<Noted>::default();
+        let state = State { waiting: VecDeque::new(), turn, closed: false, noted: noted.clone() };
         let (state, arrived) = (Mutex::new(state), Condvar::new());
-        let queue = Arc::new(Queue { state, arrived, threads: u32::try_from(threads).unwrap_or(u32::MAX) });
+        let queue = Queue { state, arrived, threads: u32::try_from(threads).unwrap_or(u32::MAX), noted };
+        let queue = Arc::new(queue);
         for n in 0..threads {
             let queue = queue.clone();
             thread::Builder::new().name(format!("hasher-{n}")).spawn(move || queue.work(niceness))?;
@@ -80,12 +100,22 @@ impl Queue {
         let waiting = state.waiting.len();
         let is_quick = state.wait(self.threads) <= PATIENCE && waiting < *PLACES.end();
         if waiting >= *PLACES.start() && !is_quick {
+            self.noted.full.add_one();
             return Err(Error::Overloaded);
         }
         state.waiting.push_back(Job { arrived: Instant::now(), work });
         drop(state);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// How much waits for a thread.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    pub fn noted(&self) -> &Noted {
+        &self.noted
     }
 
     /// How long a thread is busy with bcrypt of the usual cost.
@@ -117,12 +147,16 @@ impl Queue {
         #[cfg(not(target_os = "linux"))]
         let _ = niceness;
         while let Some(jobs) = self.next() {
-            let began = Instant::now();
+            let (began, lanes) = (Instant::now(), jobs.lanes());
             // A panic is its client's 500, not the end of the thread.
             let hashed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| jobs.run()));
             if let Ok(true) = hashed {
                 let mut state = self.lock();
                 state.turn = (state.turn * 3 + began.elapsed()) / 4;
+            }
+            match lanes {
+                0 => self.noted.other.add_one(),
+                lanes => self.noted.hashes[lanes - 1].add(lanes as u64),
             }
         }
     }
@@ -159,7 +193,9 @@ impl State {
     fn take(&mut self) -> Option<Jobs> {
         loop {
             let Job { arrived, work } = self.waiting.pop_front()?;
-            let in_time = arrived.elapsed() < PATIENCE;
+            let waited = arrived.elapsed();
+            self.noted.waits.note(waited);
+            let in_time = waited < PATIENCE;
             match work {
                 Work::Other(work) => return Some(Jobs::Other(work, in_time)),
                 Work::Bcrypt(first) if in_time && !first.answer.is_closed() => {
@@ -182,9 +218,10 @@ impl State {
                 at += 1;
                 continue;
             }
-            if let Some(Job { work: Work::Bcrypt(other), .. }) = self.waiting.remove(at)
+            if let Some(Job { work: Work::Bcrypt(other), arrived }) = self.waiting.remove(at)
                 && !other.answer.is_closed()
             {
+                self.noted.waits.note(arrived.elapsed());
                 lanes.push(other);
             }
         }
@@ -193,6 +230,14 @@ impl State {
 }
 
 impl Jobs {
+    /// How many passwords are hashed beside each other; 0 where it is other work.
+    fn lanes(&self) -> usize {
+        match self {
+            Jobs::Beside(_, jobs) => jobs.len(),
+            Jobs::Other(..) => 0,
+        }
+    }
+
     /// Does them; `true` if it was hashing, by whose time the wait is estimated.
     fn run(self) -> bool {
         match self {

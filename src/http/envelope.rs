@@ -20,6 +20,7 @@ use futures_util::FutureExt;
 
 use super::error::{Rendered, of_status, render};
 use super::limited;
+use super::watching::Watching;
 use crate::app::App;
 use crate::error::Error;
 use crate::id::UserId;
@@ -51,8 +52,12 @@ pub async fn wrap(
     let id = request_id(&request);
     let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
     let _in_flight = request.app_data::<Data<App>>().map(|app| app.begin_request());
-    let mut line =
-        Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
+    let watching = request.app_data::<Watching>().cloned();
+    if let Some(watching) = &watching {
+        watching.began();
+    }
+    let (started, method) = (Instant::now(), request.method().clone());
+    let mut line = Line { started, method, id: id.clone(), watching, ended: false };
 
     let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
@@ -73,9 +78,7 @@ pub async fn wrap(
             }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
-            // What the line would say is not looked up where nobody reads it.
-            let route = is_logged().then(|| request.match_pattern()).flatten();
-            line.log(response.status().as_u16(), route.as_deref(), user);
+            line.end(response.status().as_u16(), Some(request), user);
             return Ok(response);
         }
         // No layer within this one is known to fail; if one does, its status is all that is known.
@@ -90,16 +93,17 @@ pub async fn wrap(
     add_headers(response.head_mut(), &id, by_https);
     // Nobody knows what was left of the request, nor whether the service drains.
     response.head_mut().set_connection_type(ConnectionType::Close);
-    line.log(status.as_u16(), None, None);
+    line.end(status.as_u16(), None, None);
     Err(InternalError::from_response("", response).into())
 }
 
-/// A request's line in the log. One that is given up, because its client has hung up, leaves its line too.
+/// A request's line in the log, and its place among what is counted. One that is given up, because its client has hung up, leaves its line too.
 struct Line {
     started: Instant,
     method: Method,
     id: String,
-    logged: bool,
+    watching: Option<Watching>,
+    ended: bool,
 }
 
 fn is_logged() -> bool {
@@ -110,14 +114,23 @@ fn is_logged() -> bool {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn log(&mut self, status: u16, route: Option<&str>, user: Option<UserId>) {
-        self.logged = true;
+    fn end(&mut self, status: u16, request: Option<&HttpRequest>, user: Option<UserId>) {
+        self.ended = true;
+        let took = self.started.elapsed();
+        if let Some(watching) = &self.watching {
+            watching.ended(request, &self.method, status, took);
+        }
+        // What the line would say is not looked up where nobody reads it.
+        if !is_logged() {
+            return;
+        }
+        let route = request.and_then(|request| request.match_pattern());
         tracing::info!(
             target: "portcullis::request",
             method = %self.method,
-            route = route.unwrap_or("-"),
+            route = route.as_deref().unwrap_or("-"),
             status,
-            ms = self.started.elapsed().as_millis() as u64,
+            ms = took.as_millis() as u64,
             request_id = %self.id,
             user_id = user.map(tracing::field::display),
         );
@@ -126,8 +139,8 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if !self.logged {
-            self.log(CLIENT_CLOSED_REQUEST, None, None);
+        if !self.ended {
+            self.end(CLIENT_CLOSED_REQUEST, None, None);
         }
     }
 }

@@ -94,6 +94,7 @@ pub(super) async fn spend(app: &App, request: &HttpRequest, user: UserId, quota:
     if is_allowed {
         return Ok(());
     }
+    app.counts.quota_refusals.add_one();
     let (Quota { requests, per, .. }, wait) = (standing.quota, standing.resets_in);
     Err(Error::QuotaExceeded { requests, per: per.name(), wait })
 }

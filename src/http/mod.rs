@@ -53,6 +53,7 @@ mod forward_auth;
 mod health;
 mod keys;
 mod limited;
+mod metrics;
 mod oauth;
 mod pages;
 mod params;
@@ -61,6 +62,7 @@ mod require_role;
 mod revocations;
 mod sessions;
 mod usage;
+mod watching;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -72,17 +74,19 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
-use actix_web::{FromRequest, Handler, HttpServer, Resource, Responder, web};
+use actix_web::{FromRequest, Handler, HttpMessage, HttpRequest, HttpServer, Resource, Responder, web};
 
 use crate::app::App;
 use crate::background;
 use crate::error::Error;
 use crate::tls::Tls;
+use watching::{Counted, Nowhere, Watching};
 
 pub(crate) use accounts::UserBody;
 pub use current_user::{CurrentUser, SessionUser};
 pub use docs::OPENAPI;
 pub use envelope::wrap as envelope;
+pub use metrics::serve_metrics;
 pub use require_role::{Admin, Introspector, RequireRole, Role};
 
 /// How long a client may take to send a request's head.
@@ -160,6 +164,12 @@ pub fn tutorial_endpoints() -> Vec<Endpoint> {
     compat::endpoints()
 }
 
+/// All that is there by the settings.
+fn surface(app: &App) -> Vec<Endpoint> {
+    let tutorials = app.config.compat_routes.then(tutorial_endpoints).unwrap_or_default();
+    endpoints().into_iter().chain(tutorials).collect()
+}
+
 /// A path and what it takes.
 pub struct Endpoint {
     pub path: &'static str,
@@ -216,6 +226,9 @@ impl Endpoint {
     }
 }
 
+/// By which a server is stopped; actix's own.
+pub use actix_web::dev::ServerHandle;
+
 /// Where routes are registered; actix's own.
 pub use actix_web::web::ServiceConfig as Routes;
 
@@ -239,9 +252,15 @@ pub fn serve(
         actix_web::App::new()
             .app_data(app.clone())
             .configure(|routes| {
-                let tutorials = app.config.compat_routes.then(tutorial_endpoints).unwrap_or_default();
-                for endpoint in endpoints().into_iter().chain(tutorials) {
-                    routes.service(endpoint.resource);
+                let watching = Watching::of(&app);
+                for (place, endpoint) in surface(&app).into_iter().enumerate() {
+                    routes.service(match &watching {
+                        Some(_) => endpoint.resource.app_data(Counted::at(place)),
+                        None => endpoint.resource,
+                    });
+                }
+                if let Some(watching) = watching {
+                    routes.app_data(watching);
                 }
             })
             .configure(own_routes.clone())
@@ -265,7 +284,8 @@ pub fn serve(
     Ok(server.run())
 }
 
-async fn not_found() -> Result<&'static str, Error> {
+async fn not_found(request: HttpRequest) -> Result<&'static str, Error> {
+    request.extensions_mut().insert(Nowhere);
     Err(Error::NotFound)
 }
 

@@ -10,6 +10,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::Network;
+use crate::counts::Counter;
 
 type Limiter =
     RateLimiter<Network, DefaultKeyedStateStore<Network>, DefaultClock, StateInformationMiddleware>;
@@ -69,6 +70,8 @@ pub struct Addresses {
     clock: DefaultClock,
     /// In the order of [`Limit::ALL`]; none where nothing is limited.
     limiters: Vec<Limiter>,
+    /// Requests that were one too many, in the same order.
+    refused: [Counter; Limit::ALL.len()],
 }
 
 impl Addresses {
@@ -80,18 +83,31 @@ impl Addresses {
             RateLimiter::keyed(quota.expect("no quota is 0")).with_middleware()
         };
         let limited: &[Limit] = if enabled { &Limit::ALL } else { &[] };
-        Addresses { clock: DefaultClock::default(), limiters: limited.iter().map(limiter).collect() }
+        Addresses {
+            clock: DefaultClock::default(),
+            limiters: limited.iter().map(limiter).collect(),
+            refused: Default::default(),
+        }
     }
 
     /// Counts a request. `None` where nothing is limited.
     pub fn count(&self, limit: Limit, address: Option<IpAddr>) -> Option<Standing> {
-        let limiter = self.limiters.get(Limit::ALL.iter().position(|one| *one == limit)?)?;
+        let place = Limit::ALL.iter().position(|one| *one == limit)?;
+        let limiter = self.limiters.get(place)?;
         let (quota, window) = limit.quota();
         let standing = |remaining, wait| Standing { limit, quota, window, remaining, wait };
         Some(match limiter.check_key(&Network::of(address)) {
             Ok(state) => standing(state.remaining_burst_capacity(), None),
-            Err(refused) => standing(0, Some(refused.wait_time_from(self.clock.now()))),
+            Err(refused) => {
+                self.refused[place].add_one();
+                standing(0, Some(refused.wait_time_from(self.clock.now())))
+            }
         })
+    }
+
+    /// How many requests were one too many, by limit.
+    pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Limit::ALL.iter().map(|limit| limit.name()).zip(self.refused.iter().map(Counter::count))
     }
 
     /// Forgets networks that have all of their limits again.

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Network;
 use super::turns::{Turn, Turns};
+use crate::counts::Counter;
 use crate::error::{Error, Result};
 use crate::secret::{MacKey, Purpose, SecretKey};
 use crate::store::guesses::{self, GuessId, Guesses};
@@ -56,6 +57,8 @@ pub struct Guessing {
     /// `None`: nothing is limited.
     key: Option<MacKey>,
     turns: Turns,
+    /// Attempts that had to wait.
+    pub refused: Counter,
 }
 
 /// An attempt at a password, which may be made.
@@ -78,7 +81,11 @@ struct Attempt {
 
 impl Guessing {
     pub fn new(secret: &SecretKey, enabled: bool) -> Guessing {
-        Guessing { key: enabled.then(|| secret.mac(Purpose::Guessing)), turns: Turns::default() }
+        Guessing {
+            key: enabled.then(|| secret.mac(Purpose::Guessing)),
+            turns: Turns::default(),
+            refused: Counter::default(),
+        }
     }
 
     /// `None`: nothing is limited.
@@ -118,6 +125,7 @@ impl Guessing {
         });
         let wait = waits_until.max().map(|until| until - now).filter(|wait| *wait > TimeDelta::zero());
         if let Some(wait) = wait {
+            self.refused.add_one();
             return Err(Error::RateLimited(wait.to_std().unwrap_or_default()));
         }
         let has_failed = found.iter().any(|guesses| guesses.id == attempt.both);

@@ -118,14 +118,16 @@ impl Mail {
         let outcome = if was_sent { Ok(()) } else { self.send(&mail, clock.now()).await };
         let noted = match outcome {
             Ok(()) => {
-                sent().insert(mail.id);
+                if sent().insert(mail.id) {
+                    self.noted.sent.add_one();
+                }
                 let deleted = mails::delete(db, mail.id).await;
                 if deleted.is_ok() {
                     sent().remove(&mail.id);
                 }
                 deleted
             }
-            Err(failure) => note(db, &mail, failure, clock.now()).await,
+            Err(failure) => self.note(db, &mail, failure, clock.now()).await,
         };
         if let Err(error) = noted {
             tracing::warn!(mail_id = %mail.id, "what became of a mail could not be noted: {}", cause(&error));
@@ -153,6 +155,24 @@ impl Mail {
             Failure::Final(why) => Failure::Final(without(&content.to, &why)),
         })
     }
+
+    /// Has it tried again, or gives it up.
+    async fn note(&self, db: &Db, mail: &Outgoing, failure: Failure, now: DateTime<Utc>) -> Result<()> {
+        let until = mail.expires_at.unwrap_or(mail.created_at + TRIED_FOR);
+        let next = now + pause(mail.attempts);
+        match failure {
+            Failure::Passing(why) if next < until => {
+                self.noted.put_off.add_one();
+                tracing::info!(mail_id = %mail.id, template = mail.template, attempts = mail.attempts, "a mail was not sent yet: {why}");
+                mails::set_due(db, mail, next, &why).await
+            }
+            Failure::Passing(why) | Failure::Final(why) => {
+                self.noted.given_up.add_one();
+                tracing::warn!(mail_id = %mail.id, template = mail.template, attempts = mail.attempts, "a mail is given up: {why}");
+                mails::set_failed(db, mail, &why, now).await
+            }
+        }
+    }
 }
 
 /// Does `work` while what is under way goes on: that may hold what the work waits for, a connection to the database.
@@ -165,22 +185,6 @@ async fn beside<T>(
         tokio::select! {
             done = &mut work => return done,
             Some(()) = under_way.next() => {}
-        }
-    }
-}
-
-/// Has it tried again, or gives it up.
-async fn note(db: &Db, mail: &Outgoing, failure: Failure, now: DateTime<Utc>) -> Result<()> {
-    let until = mail.expires_at.unwrap_or(mail.created_at + TRIED_FOR);
-    let next = now + pause(mail.attempts);
-    match failure {
-        Failure::Passing(why) if next < until => {
-            tracing::info!(mail_id = %mail.id, template = mail.template, attempts = mail.attempts, "a mail was not sent yet: {why}");
-            mails::set_due(db, mail, next, &why).await
-        }
-        Failure::Passing(why) | Failure::Final(why) => {
-            tracing::warn!(mail_id = %mail.id, template = mail.template, attempts = mail.attempts, "a mail is given up: {why}");
-            mails::set_failed(db, mail, &why, now).await
         }
     }
 }

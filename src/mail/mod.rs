@@ -30,6 +30,7 @@ pub use letter::{Letter, Template};
 pub use smtp::reach;
 
 use crate::config::Config;
+use crate::counts::Counter;
 use crate::error::{Error, Result};
 use crate::id::MailId;
 use crate::secret::{Purpose, SealingKey, SecretKey};
@@ -49,6 +50,16 @@ pub struct Mail {
     sent: Mutex<BTreeSet<MailId>>,
     /// Held while mails are sent.
     sending: tokio::sync::Mutex<()>,
+    pub noted: Noted,
+}
+
+/// What became of mails here.
+#[derive(Debug, Default)]
+pub struct Noted {
+    pub sent: Counter,
+    /// Attempts that failed, and are made again.
+    pub put_off: Counter,
+    pub given_up: Counter,
 }
 
 /// How mails leave.
@@ -77,6 +88,7 @@ impl Mail {
             },
             sent: Mutex::default(),
             sending: tokio::sync::Mutex::default(),
+            noted: Noted::default(),
         })
     }
 

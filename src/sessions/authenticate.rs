@@ -16,7 +16,9 @@ pub(super) const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Who a token speaks for, where this replica has met it before and knows of all that has changed since: without a
 /// word to the database. `None` says nothing about the token; [`authenticate`] does.
 pub fn known(app: &App, token: &[u8]) -> Option<Arc<Authenticated>> {
-    app.changes.known()?.get(token, app.clock.now())
+    let found = app.changes.known().and_then(|known| known.get(token, app.clock.now()));
+    app.counts.looked_up(found.is_some());
+    found
 }
 
 /// Checks an access token or an API key. Asks the database, and remembers the answer.

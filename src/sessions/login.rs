@@ -6,6 +6,7 @@ use super::letters::tell_of_new_sign_in;
 use super::{Client, TokenResponse, issue};
 use crate::app::App;
 use crate::audit::Event;
+use crate::counts::SUCCEEDED;
 use crate::error::{Error, Result};
 use crate::hasher::Verdict;
 use crate::id::{SessionId, UserId};
@@ -75,6 +76,10 @@ async fn check<'a>(
 /// Whose name and password these are, for who needs no session. It counts as a guess and is kept in the log, as a login is; but
 /// nobody's network is known by it.
 pub async fn recognise(app: &App, identifier: &Identifier, password: &str, client: &Client) -> Result<User> {
+    counted(app, recognised(app, identifier, password, client).await)
+}
+
+async fn recognised(app: &App, identifier: &Identifier, password: &str, client: &Client) -> Result<User> {
     let Checked { guess, found, .. } = check(app, identifier, password, client).await?;
     let mut tx = app.db.begin().await?;
     let (actor, now) = (client.actor(found.user.id), app.clock.now());
@@ -88,6 +93,20 @@ pub async fn recognise(app: &App, identifier: &Identifier, password: &str, clien
 
 /// Starts a session, for who gives the right password.
 pub async fn login(
+    app: &App,
+    identifier: &Identifier,
+    password: &str,
+    client: &Client,
+) -> Result<TokenResponse> {
+    counted(app, logged_in(app, identifier, password, client).await)
+}
+
+fn counted<T>(app: &App, outcome: Result<T>) -> Result<T> {
+    app.counts.logins.note(outcome.as_ref().map_or_else(Error::code, |_| SUCCEEDED));
+    outcome
+}
+
+async fn logged_in(
     app: &App,
     identifier: &Identifier,
     password: &str,

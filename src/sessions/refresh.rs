@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Client, GRACE, TokenResponse, issue};
 use crate::app::App;
 use crate::audit::Event;
+use crate::counts::{REUSED, SUCCEEDED};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::store::changes::Reason;
@@ -17,6 +18,32 @@ use crate::tokens::Effect;
 /// Answers a refresh token with its successor and a new access token. A client that names itself gets none for the session of
 /// one with another name.
 pub async fn refresh(app: &App, token: &str, client: &Client) -> Result<TokenResponse> {
+    let outcome = refreshed(app, token, client).await;
+    app.counts.refreshes.note(match &outcome {
+        Ok(_) => SUCCEEDED,
+        Err(Refusal::Reused) => REUSED,
+        Err(Refusal::Other(error)) => error.code(),
+    });
+    outcome.map_err(|refusal| match refusal {
+        Refusal::Reused => Error::InvalidRefreshToken,
+        Refusal::Other(error) => error,
+    })
+}
+
+/// Why a token is not replaced.
+enum Refusal {
+    /// It was replaced before, and its session has ended for that. The client is told no more than of any other.
+    Reused,
+    Other(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::Other(error)
+    }
+}
+
+async fn refreshed(app: &App, token: &str, client: &Client) -> Result<TokenResponse, Refusal> {
     let (id, generation) = app.refresh_tokens.read(token).ok_or(Error::InvalidRefreshToken)?;
     app.keyring.settle(&app.db, &app.changes).await?;
     let client_id = client.id.as_deref();
@@ -31,7 +58,7 @@ pub async fn refresh(app: &App, token: &str, client: &Client) -> Result<TokenRes
         session.client_id = client_id.map(str::to_owned);
     }
     let user = user(app, session.user_id, now).await?.filter(|user| !user.disabled);
-    issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)
+    Ok(issue(app, user.ok_or(Error::InvalidRefreshToken)?, &session, generation + 1, now)?)
 }
 
 /// The user, from memory where that can be believed. Of a role that another replica took less than a second ago the token may
@@ -56,7 +83,7 @@ async fn replaced_before(
     client: &Client,
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-) -> Result<Session> {
+) -> Result<Session, Refusal> {
     let is_theirs = |session: &Session| match (&session.client_id, &client.id) {
         (Some(its), Some(said)) => its == said,
         _ => true,
@@ -71,7 +98,8 @@ async fn replaced_before(
         if now - session.last_used_at <= GRACE {
             return Ok(session);
         }
-        return sessions::extend(&app.db, id, now, expires_at).await?.ok_or(Error::InvalidRefreshToken);
+        let extended = sessions::extend(&app.db, id, now, expires_at).await?;
+        return Ok(extended.ok_or(Error::InvalidRefreshToken)?);
     }
     let mut tx = app.db.begin().await?;
     if sessions::end(&mut tx, session.user_id, id, now).await? {
@@ -84,7 +112,7 @@ async fn replaced_before(
         app.changes.commit(tx, &[effect], now).await?;
         tracing::warn!(%user_id, session_id = %id, "refresh_token_reused: a replaced token came again; its session has ended");
     }
-    Err(Error::InvalidRefreshToken)
+    Err(Refusal::Reused)
 }
 
 fn may_be_used_again(session: &Session, generation: i64, now: DateTime<Utc>) -> bool {

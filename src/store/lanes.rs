@@ -115,6 +115,11 @@ impl Lanes {
         Ok(Taken { lane, shared, _turn: turn })
     }
 
+    /// All of them, free or not.
+    pub fn all(&self) -> &[Lane] {
+        &self.0.all
+    }
+
     pub async fn close(&self) {
         for lane in &self.0.all {
             lane.pool.close().await;

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod backlog;
 pub mod backup;
 pub mod changes;
 pub mod copy;
@@ -31,4 +32,5 @@ pub mod users;
 
 pub use db::{Db, Executor, Query, Tx};
 pub use feed::Feed;
+pub use open::Connections;
 pub use pool::Pool;

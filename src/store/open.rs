@@ -16,6 +16,16 @@ use super::migrations;
 use super::pool::Pool;
 use crate::private::{make_private_file, make_private_folder};
 
+/// Connections that are there for the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    pub name: &'static str,
+    pub open: u64,
+    /// Of those that are open.
+    pub idle: u64,
+    pub most: u64,
+}
+
 impl Db {
     /// Connects, and brings the schema up to date. Several processes may do so at once.
     pub async fn open(url: &str, max_connections: u32) -> anyhow::Result<Db> {
@@ -23,6 +33,28 @@ impl Db {
             open_sqlite(url, max_connections).await
         } else {
             open_postgres(url, max_connections).await
+        }
+    }
+
+    /// Its connections, by what they are for.
+    pub fn pools(&self) -> Vec<Connections> {
+        match self {
+            Db::Postgres(pool) => vec![Connections {
+                name: "main",
+                open: pool.size().into(),
+                idle: pool.num_idle() as u64,
+                most: pool.options().get_max_connections().into(),
+            }],
+            Db::Sqlite { readers, writer, feed } => {
+                let pool = |name, lanes: &[Lane]| Connections {
+                    name,
+                    open: lanes.iter().map(|lane| u64::from(lane.pool.size())).sum(),
+                    idle: lanes.iter().map(|lane| lane.pool.num_idle() as u64).sum(),
+                    most: lanes.len() as u64,
+                };
+                let one = std::slice::from_ref;
+                vec![pool("readers", readers.all()), pool("writer", one(writer)), pool("feed", one(feed))]
+            }
         }
     }
 

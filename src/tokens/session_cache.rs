@@ -148,6 +148,11 @@ impl SessionCache {
         self.users.as_ref().inspect(|users| users.clear());
     }
 
+    /// How many tokens it has room for.
+    pub fn capacity(&self) -> u64 {
+        self.entries.as_ref().map_or(0, Cache::capacity)
+    }
+
     /// How many tokens it knows.
     pub fn len(&self) -> usize {
         self.entries.as_ref().map_or(0, Cache::len)

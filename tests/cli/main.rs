@@ -12,6 +12,7 @@ mod import;
 mod keys;
 mod logs;
 mod mail;
+mod metrics;
 #[path = "../api/support/post/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API suite needs the rest of it")]
 mod post;

@@ -177,6 +177,11 @@ impl Running {
         Server { running: self, url }
     }
 
+    /// What it said on standard error, as far as that was looked at.
+    pub fn said(&self) -> &str {
+        &self.seen
+    }
+
     pub fn signal(&mut self, signal: Signal) {
         self.since = Instant::now();
         kill_process(self.pid, signal).unwrap();

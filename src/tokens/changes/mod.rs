@@ -124,6 +124,12 @@ impl Changes {
         self.since_began(Instant::now()) < self.trusted_until.load(SeqCst)
     }
 
+    /// How long ago the last read that succeeded began; before the first, how long there has been none.
+    pub fn lag(&self) -> Duration {
+        let last = self.trusted_until.load(SeqCst).checked_sub(TRUST.as_nanos() as u64);
+        self.began.elapsed().saturating_sub(Duration::from_nanos(last.unwrap_or(0)))
+    }
+
     /// The last change that was read; it tells when there is another.
     pub fn seen(&self) -> watch::Receiver<i64> {
         self.seen.subscribe()
