@@ -53,6 +53,7 @@ mod forward_auth;
 mod health;
 mod keys;
 mod limited;
+mod listener;
 mod oauth;
 mod pages;
 mod params;
@@ -224,6 +225,7 @@ pub fn serve(
     listener: TcpListener,
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Server> {
+    listener::prepare(&listener)?;
     background::start(&app);
     let app = Data::from(app);
     let server = HttpServer::new(move || {
