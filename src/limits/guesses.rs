@@ -32,11 +32,12 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 const DOUBLINGS: i64 = 10;
 
 impl Rule {
-    /// Until when who has failed so often, last at `failed_at`, has to wait.
-    fn waits_until(&self, guesses: &Guesses) -> Option<DateTime<Utc>> {
+    /// Until when who has failed so often, last at `failed_at`, has to wait. A time that is yet to come is that of a clock which was
+    /// set back.
+    fn waits_until(&self, guesses: &Guesses, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let doublings = u32::try_from(guesses.failures - self.free).ok()?.min(DOUBLINGS as u32);
         let wait = TimeDelta::seconds(1 << doublings).min(LONGEST_WAIT);
-        Some(DateTime::from_timestamp_micros(guesses.failed_at)? + wait)
+        Some(DateTime::from_timestamp_micros(guesses.failed_at)?.min(now) + wait)
     }
 }
 
@@ -114,7 +115,7 @@ impl Guessing {
                 _ if guesses.is_known => return None,
                 _ => ACCOUNT,
             };
-            rule.waits_until(guesses)
+            rule.waits_until(guesses, now)
         });
         let wait = waits_until.max().map(|until| until - now).filter(|wait| *wait > TimeDelta::zero());
         if let Some(wait) = wait {
@@ -196,12 +197,13 @@ mod tests {
 
     #[test]
     fn the_wait_doubles_from_a_second_to_a_quarter_of_an_hour() {
-        let wait = |failures| {
-            let guesses = Guesses { id: Vec::new(), failures, failed_at: 0, is_known: false };
-            BOTH.waits_until(&guesses).map(|until| until.timestamp())
+        let wait = |failures, failed_at| {
+            let guesses = Guesses { id: Vec::new(), failures, failed_at, is_known: false };
+            BOTH.waits_until(&guesses, DateTime::UNIX_EPOCH).map(|until| until.timestamp())
         };
-        let told = [4, 5, 6, 7, 14, 15, 1000].map(wait);
+        let told = [4, 5, 6, 7, 14, 15, 1000].map(|failures| wait(failures, 0));
         assert_eq!(told, [None, Some(1), Some(2), Some(4), Some(512), Some(900), Some(900)]);
+        assert_eq!((wait(7, 3_600_000_000), wait(7, -1_000_000)), (Some(4), Some(3)));
     }
 
     #[test]
