@@ -21,6 +21,7 @@ use super::limited;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
+use crate::store::patience::patiently;
 use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,7 +46,7 @@ pub async fn wrap(
     let mut line =
         Line { started: Instant::now(), method: request.method().clone(), id: id.clone(), logged: false };
 
-    let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let failure = match AssertUnwindSafe(patiently(next.call(request))).catch_unwind().await {
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id);

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use anyhow::anyhow;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Network;
@@ -9,7 +10,7 @@ use super::turns::{Turn, Turns};
 use crate::error::{Error, Result};
 use crate::secret::{MacKey, Purpose, SecretKey};
 use crate::store::guesses::{self, GuessId, Guesses};
-use crate::store::{Db, Tx};
+use crate::store::{Db, Tx, patience};
 
 /// How many failures are free, and how long it takes until one is forgotten.
 struct Rule {
@@ -104,10 +105,17 @@ impl Guessing {
             account: id(key, b"account", subject, None),
             network: id(key, b"network", Subject::Username(""), Some(network)),
         };
-        let turn = self.turns.wait(attempt.both).await;
+        let gone = || Error::Unavailable(anyhow!("the database did not answer whose turn it was"));
+        let turn = patience::spend(self.turns.wait(attempt.both)).await.ok_or_else(gone)?;
         let known = id(key, b"known", subject, Some(network));
         let ids = [&attempt.both, &attempt.account, &attempt.network];
-        let found = guesses::of(db, ids, &known).await?;
+        let found = match guesses::of(db, ids, &known).await {
+            Ok(found) => found,
+            Err(error) => {
+                turn.is_the_last();
+                return Err(error);
+            }
+        };
         let waits_until = found.iter().filter_map(|guesses| {
             let rule = match guesses.id.as_slice() {
                 id if id == attempt.both => BOTH,

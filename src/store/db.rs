@@ -7,15 +7,16 @@
 //! db.query(sql).bind(id).bind(now).fetch_optional().await
 //! ```
 //!
-//! Every statement, the wait for a connection included, ends within [`DEADLINE`], so that a database which is away,
-//! stopped or frozen costs a request a few seconds and an [`Error::Unavailable`], never a hang. Then the statement is over
+//! Every statement, the wait for a connection included, ends within [`DEADLINE`](patience::DEADLINE), and all that a request waits for within little more
+//! (`patience`), so that a database which is away, stopped or frozen costs it a few seconds and an [`Error::Unavailable`], never a hang.
+//! Then the statement is over
 //! on the database, too: Postgres has its `statement_timeout`, and SQLite is asked to go on, again and again (`lanes`).
 //!
 //! SQLite has one writer at a time. Here that is one connection of its own, for which statements and transactions
 //! queue in order; statements that start with `select` go to the readers.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::anyhow;
 use sqlx::error::BoxDynError;
@@ -23,16 +24,18 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, Type};
 
+use super::doubt::Doubt;
 use super::lanes::{End, Lane, Lanes};
+use super::patience;
 use crate::error::{Error, Result};
-
-/// What a statement may take at most, waiting for a connection included.
-pub const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub enum Db {
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        doubt: Doubt,
+    },
     /// The feed has a reader of its own.
     Sqlite {
         readers: Lanes,
@@ -91,7 +94,7 @@ impl Db {
         let db = self.clone();
         let begun = tokio::spawn(async move {
             Ok(match db {
-                Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+                Db::Postgres { pool, doubt } => Tx::Postgres(doubt.begin(&pool).await?),
                 Db::Sqlite { writer, .. } => {
                     Tx::Sqlite(writer.pool.begin_with("begin immediate").await?, writer.end)
                 }
@@ -117,7 +120,7 @@ impl Tx {
 impl<'e> Executor<'e> for &'e Db {
     fn query_either(self, postgres: &'static str, sqlite: &'static str) -> Query<'e> {
         match self {
-            Db::Postgres(pool) => Query::new(postgres, Target::PgPool(pool, PgArguments::default())),
+            Db::Postgres { pool, .. } => Query::new(postgres, Target::PgPool(pool, PgArguments::default())),
             Db::Sqlite { readers, .. } if sqlite.starts_with("select") => {
                 Query::new(sqlite, Target::SqliteLanes(readers, SqliteArguments::default()))
             }
@@ -153,7 +156,7 @@ impl<'e> Executor<'e> for &'e Lane {
 macro_rules! run {
     ($query:expr, $make:path, $fetch:ident $(, $then:ident)?) => {{
         let Query { sql, target, unencodable } = $query;
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + patience::left();
         in_time(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
@@ -220,9 +223,9 @@ impl<'e> Query<'e> {
 }
 
 async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(DEADLINE, work).await {
+    match patience::within(work).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(Error::Unavailable(anyhow!("the database did not answer within {DEADLINE:?}"))),
+        Err(_) => Err(Error::Unavailable(anyhow!("the database did not answer in time"))),
     }
 }
 

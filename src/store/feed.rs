@@ -58,7 +58,7 @@ impl Feed {
     /// Opens no connection yet.
     pub fn new(db: &Db) -> Feed {
         Feed(match db {
-            Db::Postgres(pool) => Line::Postgres { pool: pool.clone(), open: None },
+            Db::Postgres { pool, .. } => Line::Postgres { pool: pool.clone(), open: None },
             Db::Sqlite { feed, .. } => Line::Sqlite(feed.clone()),
         })
     }

@@ -18,7 +18,7 @@ static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 /// Whether all of this program's migrations have been applied.
 pub async fn are_applied(db: &Db) -> Result<bool> {
     let newest = match db {
-        Db::Postgres(_) => &POSTGRES,
+        Db::Postgres { .. } => &POSTGRES,
         Db::Sqlite { .. } => &SQLITE,
     }
     .iter()

@@ -8,9 +8,11 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::db::{DEADLINE, Db};
+use super::db::Db;
+use super::doubt::Doubt;
 use super::lanes::{Lane, Lanes};
 use super::migrations;
+use super::patience::DEADLINE;
 use crate::private::{make_private_file, make_private_folder};
 
 /// How long a statement may run on Postgres before the server itself cancels it; a little under [`DEADLINE`], so
@@ -43,7 +45,7 @@ impl Db {
     /// Gives the connections back.
     pub async fn close(&self) {
         match self {
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres { pool, .. } => pool.close().await,
             Db::Sqlite { readers, writer, feed } => {
                 feed.pool.close().await;
                 readers.close().await;
@@ -64,12 +66,18 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
             "can't open the Postgres database at {place}; check that it runs and that DATABASE_URL is right"
         )
     })?;
+    let doubt = Doubt::default();
+    let is_doubted = doubt.clone();
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A connection that does not answer is dropped, not waited for until TCP gives it up.
-        .after_release(|connection, _| {
+        .after_release(move |connection, _| {
+            let is_doubted = is_doubted.is_raised();
             Box::pin(async move {
+                if is_doubted {
+                    return Ok(false);
+                }
                 let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
                 answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
             })
@@ -79,7 +87,7 @@ async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
             ("lock_timeout", LOCK_TIMEOUT),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ]));
-    Ok(Db::Postgres(pool))
+    Ok(Db::Postgres { pool, doubt })
 }
 
 async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
