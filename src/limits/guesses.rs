@@ -33,12 +33,13 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 const DOUBLINGS: i64 = 10;
 
 impl Rule {
-    /// Until when who has failed so often, last at `failed_at`, has to wait. A time that is yet to come is that of a clock which was
-    /// set back.
+    /// Until when who has failed so often, last at `failed_at`, has to wait. A time that is longer ahead than anyone waits is that of a
+    /// clock which was set back since: how long ago it was, nobody knows, and who fails again waits from then on.
     fn waits_until(&self, guesses: &Guesses, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let doublings = u32::try_from(guesses.failures - self.free).ok()?.min(DOUBLINGS as u32);
         let wait = TimeDelta::seconds(1 << doublings).min(LONGEST_WAIT);
-        Some(DateTime::from_timestamp_micros(guesses.failed_at)?.min(now) + wait)
+        let failed_at = DateTime::from_timestamp_micros(guesses.failed_at)?;
+        (failed_at <= now + LONGEST_WAIT).then(|| failed_at + wait)
     }
 }
 
@@ -211,7 +212,8 @@ mod tests {
         };
         let told = [4, 5, 6, 7, 14, 15, 1000].map(|failures| wait(failures, 0));
         assert_eq!(told, [None, Some(1), Some(2), Some(4), Some(512), Some(900), Some(900)]);
-        assert_eq!((wait(7, 3_600_000_000), wait(7, -1_000_000)), (Some(4), Some(3)));
+        let at_another_time = [-1, 60, 3600].map(|seconds| wait(7, seconds * 1_000_000));
+        assert_eq!(at_another_time, [Some(3), Some(64), None]);
     }
 
     #[test]
