@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
+use crate::store::patience::patiently;
 use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -59,7 +60,7 @@ pub async fn wrap(
     let (started, method) = (Instant::now(), request.method().clone());
     let mut line = Line { started, method, id: id.clone(), watching, ended: false };
 
-    let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+    let failure = match AssertUnwindSafe(patiently(next.call(request))).catch_unwind().await {
         Ok(Ok(response)) => {
             let mut response = as_problem(response, &id);
             add_headers(response.response_mut().head_mut(), &id, by_https);

@@ -53,6 +53,7 @@ mod forward_auth;
 mod health;
 mod keys;
 mod limited;
+mod listener;
 mod metrics;
 mod oauth;
 mod pages;
@@ -245,6 +246,7 @@ pub fn serve(
     listener: TcpListener,
     own_routes: impl Fn(&mut Routes) + Clone + Send + 'static,
 ) -> io::Result<Server> {
+    listener::prepare(&listener)?;
     background::start(&app);
     let tls = app.tls.as_ref().map(Tls::server_config);
     let app = Data::from(app);

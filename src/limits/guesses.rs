@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use anyhow::anyhow;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Network;
@@ -10,7 +11,7 @@ use crate::counts::Counter;
 use crate::error::{Error, Result};
 use crate::secret::{MacKey, Purpose, SecretKey};
 use crate::store::guesses::{self, GuessId, Guesses};
-use crate::store::{Db, Tx};
+use crate::store::{Db, Tx, patience};
 
 /// How many failures are free, and how long it takes until one is forgotten.
 struct Rule {
@@ -33,11 +34,13 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(15);
 const DOUBLINGS: i64 = 10;
 
 impl Rule {
-    /// Until when who has failed so often, last at `failed_at`, has to wait.
-    fn waits_until(&self, guesses: &Guesses) -> Option<DateTime<Utc>> {
+    /// Until when who has failed so often, last at `failed_at`, has to wait. A time that is longer ahead than anyone waits is that of a
+    /// clock which was set back since: how long ago it was, nobody knows, and who fails again waits from then on.
+    fn waits_until(&self, guesses: &Guesses, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let doublings = u32::try_from(guesses.failures - self.free).ok()?.min(DOUBLINGS as u32);
         let wait = TimeDelta::seconds(1 << doublings).min(LONGEST_WAIT);
-        Some(DateTime::from_timestamp_micros(guesses.failed_at)? + wait)
+        let failed_at = DateTime::from_timestamp_micros(guesses.failed_at)?;
+        (failed_at <= now + LONGEST_WAIT).then(|| failed_at + wait)
     }
 }
 
@@ -110,10 +113,17 @@ impl Guessing {
             account: id(key, b"account", subject, None),
             network: id(key, b"network", Subject::Username(""), Some(network)),
         };
-        let turn = self.turns.wait(attempt.both).await;
+        let gone = || Error::Unavailable(anyhow!("the database did not answer whose turn it was"));
+        let turn = patience::spend(self.turns.wait(attempt.both)).await.ok_or_else(gone)?;
         let known = id(key, b"known", subject, Some(network));
         let ids = [&attempt.both, &attempt.account, &attempt.network];
-        let found = guesses::of(db, ids, &known).await?;
+        let found = match guesses::of(db, ids, &known).await {
+            Ok(found) => found,
+            Err(error) => {
+                turn.is_the_last();
+                return Err(error);
+            }
+        };
         let waits_until = found.iter().filter_map(|guesses| {
             let rule = match guesses.id.as_slice() {
                 id if id == attempt.both => BOTH,
@@ -121,7 +131,7 @@ impl Guessing {
                 _ if guesses.is_known => return None,
                 _ => ACCOUNT,
             };
-            rule.waits_until(guesses)
+            rule.waits_until(guesses, now)
         });
         let wait = waits_until.max().map(|until| until - now).filter(|wait| *wait > TimeDelta::zero());
         if let Some(wait) = wait {
@@ -204,12 +214,14 @@ mod tests {
 
     #[test]
     fn the_wait_doubles_from_a_second_to_a_quarter_of_an_hour() {
-        let wait = |failures| {
-            let guesses = Guesses { id: Vec::new(), failures, failed_at: 0, is_known: false };
-            BOTH.waits_until(&guesses).map(|until| until.timestamp())
+        let wait = |failures, failed_at| {
+            let guesses = Guesses { id: Vec::new(), failures, failed_at, is_known: false };
+            BOTH.waits_until(&guesses, DateTime::UNIX_EPOCH).map(|until| until.timestamp())
         };
-        let told = [4, 5, 6, 7, 14, 15, 1000].map(wait);
+        let told = [4, 5, 6, 7, 14, 15, 1000].map(|failures| wait(failures, 0));
         assert_eq!(told, [None, Some(1), Some(2), Some(4), Some(512), Some(900), Some(900)]);
+        let at_another_time = [-1, 60, 3600].map(|seconds| wait(7, seconds * 1_000_000));
+        assert_eq!(at_another_time, [Some(3), Some(64), None]);
     }
 
     #[test]

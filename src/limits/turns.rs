@@ -23,17 +23,29 @@ pub struct Turn<'a> {
 }
 
 impl Turns {
-    /// Waits for a turn.
-    pub async fn wait(&self, id: GuessId) -> Turn<'_> {
+    /// Waits for a turn. `None`: somebody before had [the last one](Turn::is_the_last).
+    pub async fn wait(&self, id: GuessId) -> Option<Turn<'_>> {
         let mut turn = Turn { turns: self, id, permit: None };
         let semaphore = self.lock().entry(id).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone();
-        // It is never closed.
-        turn.permit = semaphore.acquire_owned().await.ok();
-        turn
+        turn.permit = Some(semaphore.acquire_owned().await.ok()?);
+        Some(turn)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<GuessId, Arc<Semaphore>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// Ends this turn, and sends away all who wait: it would be the same for them, and each would wait longer for it than the one
+    /// before. Who comes later begins a new queue.
+    pub fn is_the_last(self) {
+        let Some(permit) = &self.permit else { return };
+        permit.semaphore().close();
+        let mut all = self.turns.lock();
+        if all.get(&self.id).is_some_and(|queue| Arc::ptr_eq(queue, permit.semaphore())) {
+            all.remove(&self.id);
+        }
     }
 }
 
@@ -59,13 +71,13 @@ mod tests {
         let turns = Turns::default();
         let mut taken = Vec::new();
         for _ in 0..AT_ONCE {
-            taken.push(turns.wait([1; 16]).await);
+            taken.push(turns.wait([1; 16]).await.unwrap());
         }
         let mut next = Box::pin(turns.wait([1; 16]));
         assert!((&mut next).now_or_never().is_none());
-        drop(turns.wait([2; 16]).await);
+        drop(turns.wait([2; 16]).await.unwrap());
         taken.pop();
-        drop(next.await);
+        drop(next.await.unwrap());
         drop(taken);
         assert!(turns.lock().is_empty());
         // One who gives up while waiting.
@@ -74,6 +86,23 @@ mod tests {
         assert!((&mut gone).now_or_never().is_none());
         drop(held);
         drop(gone);
+        assert!(turns.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_waits_behind_the_last_is_sent_away_and_who_comes_later_is_not() {
+        let turns = Turns::default();
+        let mut held = futures_util::future::join_all((0..AT_ONCE).map(|_| turns.wait([1; 16]))).await;
+        let mut waiting = Box::pin(turns.wait([1; 16]));
+        assert!((&mut waiting).now_or_never().is_none());
+        held.pop().flatten().unwrap().is_the_last();
+        assert!(waiting.await.is_none());
+        let later = turns.wait([1; 16]).await.unwrap();
+        // The others of the old queue do no harm to the new one.
+        held.pop().flatten().unwrap().is_the_last();
+        drop(held);
+        assert!(turns.wait([1; 16]).await.is_some());
+        drop(later);
         assert!(turns.lock().is_empty());
     }
 }

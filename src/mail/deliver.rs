@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::secret;
 use crate::store::Db;
-use crate::store::mails::{self, Outgoing};
+use crate::store::mails::{self, Due, Outgoing};
 
 /// Mails that are sent at the same time.
 pub(super) const AT_ONCE: usize = 4;
@@ -103,9 +103,10 @@ impl Mail {
     }
 
     async fn claim(&self, db: &Db, now: DateTime<Utc>, limit: usize) -> Result<Vec<Outgoing>> {
+        let due = Due { now, latest: now + LONGEST_PAUSE * 2 };
         // By itself the update would take SQLite's one writer every second, for nothing.
-        if limit > 0 && mails::is_any_due(db, now).await? {
-            mails::claim(db, now, now + LEASE, limit).await
+        if limit > 0 && mails::is_any_due(db, due).await? {
+            mails::claim(db, due, now + LEASE, limit).await
         } else {
             Ok(Vec::new())
         }

@@ -43,18 +43,26 @@ async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     }
     let arrives = claims.generation > presence.session_arrived;
     let stale = now - USE_NOTED_EVERY;
+    let mut is_noted = true;
     if arrives || presence.session_last_used_at <= stale {
         let noted = sessions::set_seen(&app.db, claims.sid, claims.generation, now, stale).await;
         match noted {
-            // An arrival is noted before the answer: from here on a replaced refresh token is a stolen one.
-            Err(error) if arrives => return Err(error),
-            Err(error) => tracing::warn!("the session's last use could not be noted: {error}"),
+            // A database that takes no writes (a full disk, a standby) takes no refresh either, and is read all the same.
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                tracing::warn!("that a session was used could not be noted: {cause}");
+                is_noted = !arrives;
+            }
             Ok(()) => {}
         }
     }
     let found = Authenticated::by_token(&claims, Arc::new(user), stamps, now);
     let found = Arc::new(found.within(presence.quota.quota()));
-    app.changes.cache().insert(token.as_bytes(), found.clone(), now);
+    // An arrival is noted before the token is known, and so with its first use that can be: from then on a replaced refresh token
+    // is a stolen one.
+    if is_noted {
+        app.changes.cache().insert(token.as_bytes(), found.clone(), now);
+    }
     Ok(found)
 }
 

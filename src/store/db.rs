@@ -7,15 +7,16 @@
 //! db.query(sql).bind(id).bind(now).fetch_optional().await
 //! ```
 //!
-//! Every statement, the wait for a connection included, ends within [`DEADLINE`], so that a database which is away,
-//! stopped or frozen costs a request a few seconds and an [`Error::Unavailable`], never a hang. Then the statement is over
+//! Every statement, the wait for a connection included, ends within [`DEADLINE`](patience::DEADLINE), and all that a request waits for within little more
+//! (`patience`), so that a database which is away, stopped or frozen costs it a few seconds and an [`Error::Unavailable`], never a hang.
+//! Then the statement is over
 //! on the database, too: Postgres has its `statement_timeout`, and SQLite is asked to go on, again and again (`lanes`).
 //!
 //! SQLite has one writer at a time. Here that is one connection of its own, for which statements and transactions
 //! queue in order; statements that start with `select` go to the readers.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::anyhow;
 use sqlx::error::BoxDynError;
@@ -24,11 +25,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type};
 
 use super::lanes::{End, Lane, Lanes};
+use super::patience;
 use super::pool::Pool;
 use crate::error::{Error, Result};
-
-/// What a statement may take at most, waiting for a connection included.
-pub const DEADLINE: Duration = Duration::from_secs(4);
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -156,7 +155,7 @@ impl<'e> Executor<'e> for &'e Lane {
 macro_rules! run {
     ($query:expr, $fetch:ident, $postgres:expr, $sqlite:expr) => {{
         let Query { sql, target, unencodable } = $query;
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + patience::left();
         in_time(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
@@ -250,41 +249,8 @@ impl<'e> Query<'e> {
 }
 
 async fn in_time<T>(work: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
-    match tokio::time::timeout(DEADLINE, work).await {
+    match patience::within(work).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(Error::Unavailable(anyhow!("the database did not answer within {DEADLINE:?}"))),
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Error {
-        if is_passing(&error) { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
-    }
-}
-
-/// Whether the same request may well succeed later: the database is away, busy, full or shutting down.
-fn is_passing(error: &sqlx::Error) -> bool {
-    match error {
-        // A line that breaks in the middle of an answer is a breach of protocol, too.
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-            // Classes of SQLSTATE: connection, transaction rollback, resources, operator intervention, system.
-            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off. 55P03: a row was
-            // held for too long.
-            Some(error) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03", "55P03"]
-                .iter()
-                .any(|class| error.code().starts_with(class)),
-            // Primary result codes: busy, locked, read-only, interrupted (at its deadline), I/O error, full, can't open.
-            None => error
-                .code()
-                .and_then(|code| code.parse::<i32>().ok())
-                .is_some_and(|code| [5, 6, 8, 9, 10, 13, 14].contains(&(code & 0xff))),
-        },
-        _ => false,
+        Err(_) => Err(Error::Unavailable(anyhow!("the database did not answer in time"))),
     }
 }

@@ -134,7 +134,13 @@ async fn opened<'a>(pool: &Pool, open: &'a mut Option<Box<Open>>) -> Result<&'a 
         Some(open) => open,
         None => {
             let options = pool.connect_options();
-            let connect = async { Ok(options.connect().await?) };
+            let connect = async {
+                let mut reads = options.connect().await?;
+                // Prepared now: that takes a round of its own, for which a read has no time where the line is slow.
+                changes::news(&mut reads, i64::MAX, BATCH).await?;
+                signing_keys::all(&mut reads).await?;
+                Ok(reads)
+            };
             let reads = within(CONNECT_TIMEOUT, connect).await?;
             open.insert(Box::new(Open { reads, listener: Listener::start(options) }))
         }

@@ -27,6 +27,13 @@ pub async fn of(db: impl Executor<'_>, ids: [&GuessId; 3], network: &GuessId) ->
     db.query(sql).bind(first).bind(second).bind(third).bind(network.as_slice()).fetch_all().await
 }
 
+/// How many have been forgotten by now, one every `$3`: none by a clock that was set back.
+macro_rules! forgotten {
+    () => {
+        "(case when $2 > guesses.failed_at then ($2 - guesses.failed_at) / $3 else 0 end)"
+    };
+}
+
 /// Counts a wrong password. One is forgotten every `leak`; more than `most` make no difference.
 pub async fn insert_failure(
     tx: &mut Tx,
@@ -35,11 +42,16 @@ pub async fn insert_failure(
     most: i64,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let sql = "insert into guesses (id, failures, failed_at) values ($1, 1, $2) on conflict (id) do update set \
-               failed_at = $2, failures = case \
-               when guesses.failures <= ($2 - guesses.failed_at) / $3 then 1 \
-               when guesses.failures - ($2 - guesses.failed_at) / $3 >= $4 then $4 \
-               else guesses.failures - ($2 - guesses.failed_at) / $3 + 1 end";
+    let sql = concat!(
+        "insert into guesses (id, failures, failed_at) values ($1, 1, $2) on conflict (id) do update set \
+         failed_at = $2, failures = case when guesses.failures <= ",
+        forgotten!(),
+        " then 1 when guesses.failures - ",
+        forgotten!(),
+        " >= $4 then $4 else guesses.failures - ",
+        forgotten!(),
+        " + 1 end"
+    );
     let leak = leak.num_microseconds().unwrap_or(i64::MAX);
     tx.query(sql).bind(id.as_slice()).bind(now.timestamp_micros()).bind(leak).bind(most).execute().await?;
     Ok(())
@@ -54,11 +66,16 @@ pub async fn insert_within(
     most: i64,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let sql = "insert into guesses (id, failures, failed_at) values ($1, 1, $2) on conflict (id) do update set \
-               failed_at = $2, failures = case \
-               when guesses.failures <= ($2 - guesses.failed_at) / $3 then 1 \
-               else guesses.failures - ($2 - guesses.failed_at) / $3 + 1 end \
-               where guesses.failures - ($2 - guesses.failed_at) / $3 < $4";
+    let sql = concat!(
+        "insert into guesses (id, failures, failed_at) values ($1, 1, $2) on conflict (id) do update set \
+         failed_at = $2, failures = case when guesses.failures <= ",
+        forgotten!(),
+        " then 1 else guesses.failures - ",
+        forgotten!(),
+        " + 1 end where guesses.failures - ",
+        forgotten!(),
+        " < $4"
+    );
     let leak = leak.num_microseconds().unwrap_or(i64::MAX);
     let insert = tx.query(sql).bind(id.as_slice()).bind(now.timestamp_micros()).bind(leak).bind(most);
     Ok(insert.execute().await? == 1)

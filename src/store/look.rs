@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
-use super::db::{DEADLINE, Db, Executor};
+use super::db::{Db, Executor};
 use super::lanes::{Lane, Lanes};
 use super::open::postgres_options;
+use super::patience::DEADLINE;
 use super::pool::Pool;
 use crate::error::{Error, Result};
 

@@ -28,21 +28,31 @@ pub async fn insert(tx: &mut Tx, mail: &Outgoing) -> Result<()> {
     Ok(())
 }
 
+/// Which mails are due: from a moment on, and those that are due later than any can be, since they were put in, or put off, by a clock that
+/// has been set back.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    pub now: DateTime<Utc>,
+    pub latest: DateTime<Utc>,
+}
+
 /// Whether any is due.
-pub async fn is_any_due(db: &Db, now: DateTime<Utc>) -> Result<bool> {
-    let sql = "select exists (select 1 from mails where failed_at is null and due_at <= $1)";
-    let (due,): (bool,) = db.query(sql).bind(now).fetch_one().await?;
+pub async fn is_any_due(db: &Db, due: Due) -> Result<bool> {
+    let sql = "select exists (select 1 from mails where failed_at is null and (due_at <= $1 or due_at > $2))";
+    let (due,): (bool,) = db.query(sql).bind(due.now).bind(due.latest).fetch_one().await?;
     Ok(due)
 }
 
 /// Takes up to `limit` mails that are due, those that have been for longest first: nobody else takes them before `until`.
-pub async fn claim(db: &Db, now: DateTime<Utc>, until: DateTime<Utc>, limit: usize) -> Result<Vec<Outgoing>> {
+pub async fn claim(db: &Db, due: Due, until: DateTime<Utc>, limit: usize) -> Result<Vec<Outgoing>> {
     // The outer condition once more: who waited for another that claims finds its rows no longer due.
-    let sql = "update mails set due_at = $2, attempts = attempts + 1 where failed_at is null and due_at <= $1 and id in \
-               (select id from mails where failed_at is null and due_at <= $1 order by due_at, id limit $3) \
+    let sql = "update mails set due_at = $2, attempts = attempts + 1 \
+               where failed_at is null and (due_at <= $1 or due_at > $4) and id in \
+               (select id from mails where failed_at is null and (due_at <= $1 or due_at > $4) order by due_at, id limit $3) \
                returning id, template, sealed, created_at, attempts, expires_at";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut claimed: Vec<Outgoing> = db.query(sql).bind(now).bind(until).bind(limit).fetch_all().await?;
+    let query = db.query(sql).bind(due.now).bind(until).bind(limit).bind(due.latest);
+    let mut claimed: Vec<Outgoing> = query.fetch_all().await?;
     claimed.sort_by_key(|mail| mail.id);
     Ok(claimed)
 }

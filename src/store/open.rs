@@ -10,9 +10,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection};
 use url::Url;
 
-use super::db::{DEADLINE, Db};
+use super::db::Db;
 use super::lanes::{Lane, Lanes};
 use super::migrations;
+use super::patience::DEADLINE;
 use super::pool::Pool;
 use crate::private::{make_private_file, make_private_folder};
 

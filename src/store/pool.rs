@@ -12,6 +12,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool, Postgres, Transaction};
 
+use super::doubt::Doubt;
+
 /// In turn:
 /// - how long a statement may run before the server itself cancels it; a little under `DEADLINE`, so that its own
 ///   error is the one that is seen;
@@ -40,24 +42,31 @@ pub struct Pool {
     connections: PgPool,
     /// Whether PgBouncer lends them.
     lent: bool,
+    doubt: Doubt,
 }
 
 impl Pool {
     /// Opens none yet.
     pub(super) fn new(options: PgConnectOptions, max_connections: u32, lent: bool) -> Pool {
         let options = Pool::options(options, lent);
+        let doubt = Doubt::default();
+        let is_doubted = doubt.clone();
         let connections = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // A connection that does not answer is dropped, not waited for until TCP gives it up.
-            .after_release(|connection, _| {
+            .after_release(move |connection, _| {
+                let is_doubted = is_doubted.is_raised();
                 Box::pin(async move {
+                    if is_doubted {
+                        return Ok(false);
+                    }
                     let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
                     answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
                 })
             })
             .connect_lazy_with(options);
-        Pool { connections, lent }
+        Pool { connections, lent, doubt }
     }
 
     /// As a connection of a pool is opened.
@@ -78,18 +87,18 @@ impl Pool {
         let options = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let options = options.acquire_timeout(ACQUIRE_TIMEOUT);
         let connections = options.connect_lazy_with(self.connect_options().as_ref().clone());
-        Pool { connections, lent: self.lent }
+        Pool { connections, lent: self.lent, doubt: self.doubt.clone() }
     }
 
     /// Begins a transaction by a task of its own, which goes on if this request is given up (a client that hangs up, a
     /// deadline) and rolls back what nobody took: a connection whose `begin` was cut off in the middle would go back to the
     /// pool inside a transaction.
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        let Pool { connections, lent } = self.clone();
+        let Pool { connections, lent, doubt } = self.clone();
         let begun = tokio::spawn(async move {
             match lent {
-                true => connections.begin_with(BEGIN).await,
-                false => connections.begin().await,
+                true => doubt.begin(connections.begin_with(BEGIN)).await,
+                false => doubt.begin(connections.begin()).await,
             }
         });
         begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?

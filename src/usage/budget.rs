@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use chrono::{DateTime, Datelike, Months, Utc};
@@ -30,7 +30,8 @@ pub struct Budget {
     /// Since it was last looked for what is idle.
     is_used: AtomicBool,
     takes_ahead: AtomicBool,
-    taking: tokio::sync::Mutex<()>,
+    /// When an attempt failed last. Who waited for it meanwhile does not try again.
+    taking: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// Where a user stands with a quota.
@@ -124,16 +125,23 @@ impl Budget {
     /// Spends one request, of what is held by then, or of what the database has left. `None` in place of a standing: the quota has just been
     /// taken away, or is for another time. Goes on if whoever asked goes away.
     pub async fn ask(self: Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
-        let db = db.clone();
+        let (db, began) = (db.clone(), Instant::now());
         let asked = tokio::spawn(async move {
-            let _turn = self.taking.lock().await;
+            let mut failed = self.taking.lock().await;
+            if failed.is_some_and(|failed| began < failed) {
+                return Err(Error::Unavailable(anyhow!("the quota could not be asked for a moment ago")));
+            }
             if let Some(left) = self.spend(now) {
                 return Ok(Some((true, self.standing(left, now))));
             }
             if self.is_refused(now) {
                 return Ok(Some((false, self.standing(0, now))));
             }
-            if let Some(held) = self.take(&db, 1, now).await? {
+            let taken = self.take(&db, 1, now).await;
+            if taken.is_err() {
+                *failed = Some(Instant::now());
+            }
+            if let Some(held) = taken? {
                 return Ok(Some((true, self.standing(held, now))));
             }
             let present = quotas::by_user(&db, self.user).await?;

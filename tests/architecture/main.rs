@@ -28,7 +28,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("bcrypt_lanes", &["hasher"]),
     ("argon2", &["hasher/foreign"]),
     ("scrypt", &["hasher/foreign"]),
-    ("rustix", &["hasher/queue", "cli/doctor"]),
+    ("rustix", &["hasher/queue", "cli/doctor", "http/listener: net"]),
     ("governor", &["limits/addresses"]),
     ("lettre", &["mail", "config/mail: message::Mailbox"]),
     ("minijinja", &["mail/templates", "http/pages"]),
