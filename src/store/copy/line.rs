@@ -209,8 +209,14 @@ async fn to_postgres(options: &PgConnectOptions) -> anyhow::Result<PgConnection>
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
     ]);
+    let cant = || {
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        format!("can't connect to Postgres at {place}; check that it runs and that the URL is right")
+    };
     let line = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
-    Ok(line.with_context(|| format!("no answer within {CONNECT_TIMEOUT:?}"))??)
+    line.with_context(|| format!("no answer within {CONNECT_TIMEOUT:?}"))
+        .with_context(cant)?
+        .with_context(cant)
 }
 
 fn read(table: &Table, value: impl Fn(Kind, usize) -> anyhow::Result<Value>) -> anyhow::Result<Vec<Value>> {
