@@ -79,7 +79,7 @@ impl Found {
     }
 
     #[track_caller]
-    fn is_well(self) -> Found {
+    fn well(self) -> Found {
         assert!(self.rows.iter().all(|(_, verdict, _)| verdict == "ok"), "{:#?}", self.rows);
         assert_eq!(self.done.code, Some(0));
         self
@@ -110,12 +110,12 @@ async fn sql(place: &Place, sql: &'static str) {
 #[test]
 fn all_is_well_and_nothing_is_changed() {
     let place = place();
-    Found::of(&place).is_well();
+    Found::of(&place).well();
     assert!(place.files().is_empty(), "{:?}", place.files());
 
     let place = used_place();
     let before = contents(&place.path("data"));
-    let found = Found::of(&place).is_well();
+    let found = Found::of(&place).well();
     for check in ["settings", "files", "tls", "database", "migrations", "keys", "clock", "mail"] {
         assert!(found.rows.iter().any(|(known, ..)| known == check), "no {check} in {:?}", found.rows);
     }
@@ -123,7 +123,7 @@ fn all_is_well_and_nothing_is_changed() {
 
     // Beside the running service, too; and as text.
     let server = place.serve(&[]);
-    Found::of(&place).is_well();
+    Found::of(&place).well();
     let told = place.run(&["doctor"]).expect(0).stdout;
     assert!(told.contains("ok       migrations") && told.contains("0 problems, 0 warnings"), "{told}");
     server.stop().expect(0);
@@ -217,11 +217,11 @@ fn secrets_that_everyone_may_read_are_problems_and_the_services_own_is_refused()
     Found::of(&place).has("files", "problem", &["every user", "data/secret.key", "chmod 600"]);
     place.run(&[]).expect(1).says(&["every user", "data/secret.key", "chmod 600"]);
     chmod(&secret, 0o640);
-    Found::of(&place).is_well();
+    Found::of(&place).well();
     place.serve(&[]).stop().expect(0);
 
     chmod(place.path("data/portcullis.db"), 0o644);
-    Found::of(&place).is_well();
+    Found::of(&place).well();
     chmod(place.path("data"), 0o755);
     let found = Found::of(&place).has("files", "problem", &["data/portcullis.db", "password hashes"]);
     found.has("files", "warning", &["data/", "chmod 700 data"]);
@@ -234,7 +234,7 @@ fn secrets_that_everyone_may_read_are_problems_and_the_services_own_is_refused()
     let found = found.has("files", "problem", &[".env", "SECRET_KEY", "chmod 600"]);
     assert!(!found.done.stdout.contains(RANDOM));
     chmod(place.path(".env"), 0o600);
-    Found::of(&place).is_well();
+    Found::of(&place).well();
 }
 
 #[test]
@@ -346,7 +346,7 @@ async fn keys_that_no_secret_opens_are_told() {
 async fn a_clock_that_is_behind_the_newest_change_is_told() {
     let place = used_place();
     place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
-    Found::of(&place).is_well();
+    Found::of(&place).well();
     sql(&place, "update audit_events set at = '2999-02-03T04:05:06.000000+00:00'").await;
     Found::of(&place).has("clock", "warning", &["2999-02-03", "NTP"]);
 }
@@ -362,7 +362,7 @@ async fn a_mail_server_is_tried_without_a_mail() {
     let ca = place.path("ca.pem");
     fs::write(&ca, smtp.certificate()).unwrap();
     let place = place.with("SSL_CERT_FILE", ca.to_str().unwrap());
-    Found::with(&place, &[&url("p%40ss")]).is_well();
+    Found::with(&place, &[&url("p%40ss")]).well();
     assert_eq!(smtp.logins(), [LOGIN]);
     let found =
         Found::with(&place, &[&url("hunter2")]).has("mail", "problem", &["localhost", "docs/mail.md"]);

@@ -77,7 +77,7 @@ fn look_at_place(report: &mut Report, file: &Path, there: bool) -> bool {
         let what = format!("the disk of {} has {} MiB left", folder.display(), free / MIB);
         match free {
             ..FULL => report.problem(CHECK, what, "make room: without it nobody can log in"),
-            ..NEARLY_FULL => report.warning(CHECK, what, "make room before it is full"),
+            FULL..NEARLY_FULL => report.warning(CHECK, what, "make room before it is full"),
             _ => report.ok(CHECK, what),
         }
     }

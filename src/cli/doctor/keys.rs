@@ -34,7 +34,7 @@ pub async fn check(report: &mut Report, config: &Config, db: &Db, now: DateTime<
     };
     let previous = config.secret_key_previous.as_ref();
     if fingerprint(&secret).as_slice() != known
-        && !previous.is_some_and(|secret| fingerprint(secret).as_slice() == known)
+        && previous.is_none_or(|secret| fingerprint(secret).as_slice() != known)
     {
         return report.problem(
             CHECK,
