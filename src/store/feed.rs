@@ -154,7 +154,8 @@ async fn lent<'a>(pool: &Pool, open: &'a mut Option<Db>) -> Result<&'a Db> {
         Some(db) => db,
         None => {
             let apart = pool.apart();
-            within(CONNECT_TIMEOUT, async { Ok(drop(apart.acquire().await?)) }).await?;
+            let connect = async { Ok(apart.acquire().await?) };
+            drop(within(CONNECT_TIMEOUT, connect).await?);
             Db::Postgres(apart)
         }
     };
