@@ -35,6 +35,11 @@ const HANDSHAKES: usize = 25_000;
 /// connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// How long a connection may take to end once its last answer is sent, as where a body was not read. actix reckons from a time that it
+/// looked at up to half a second ago, and a busy worker later; an end that has passed by then it never notices, and keeps the
+/// connection.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long requests in flight may take once the service has been told to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -74,6 +79,7 @@ pub fn serve(
     let server = server
         .workers(thread::available_parallelism().map_or(1, |cores| cores.get()))
         .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .tls_handshake_timeout(HANDSHAKE_TIMEOUT)
         .max_connection_rate(HANDSHAKES)
         .keep_alive(KEEP_ALIVE)
