@@ -16,6 +16,7 @@ mod metrics;
 #[path = "../api/support/post/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the API suite needs the rest of it")]
 mod post;
+#[allow(dead_code, reason = "the tests of faults need the rest of it")]
 mod program;
 mod serving;
 mod stopping;

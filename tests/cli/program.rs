@@ -23,11 +23,13 @@ const TOO_LONG: Duration = Duration::from_secs(60);
 pub struct Place {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    /// A command that runs the program, its own arguments before the program's; none where it is run as it is.
+    through: Vec<String>,
 }
 
 impl Place {
     pub fn new() -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+        Place { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), through: Vec::new() }
     }
 
     /// With settings that suit a test: any free port, the cheapest hash, an end at once.
@@ -45,6 +47,12 @@ impl Place {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// With a command that makes of itself the program, whose name and arguments come behind its own.
+    pub fn through(mut self, command: &[&str]) -> Place {
+        self.through = command.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -59,8 +67,9 @@ impl Place {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear();
+        let mut words = self.through.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_portcullis")]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(arguments).current_dir(self.folder.path()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -180,6 +189,11 @@ impl Running {
     /// What it said on standard error, as far as that was looked at.
     pub fn said(&self) -> &str {
         &self.seen
+    }
+
+    /// Where it shows itself in the system.
+    pub fn proc(&self, name: &str) -> PathBuf {
+        Path::new("/proc").join(self.pid.to_string()).join(name)
     }
 
     pub fn signal(&mut self, signal: Signal) {
