@@ -57,6 +57,21 @@ async fn after_five_failures_the_wait_doubles_and_the_right_password_waits_too()
     assert_eq!(wait(&server, "ada", PASSWORD, here).await, 1);
 }
 
+/// What was counted by the time of before is an hour ahead then.
+#[actix_web::test]
+async fn a_clock_that_is_set_back_makes_nobody_wait_for_longer() {
+    let server = Server::with(&[BEHIND_A_PROXY]).await;
+    server.register("ada").await;
+    let here = "192.0.2.1";
+    let set_back = || server.sql("update guesses set failed_at = failed_at + 3600000000").execute();
+    fail(&server, "ada", here, 4).await;
+    set_back().await.unwrap();
+    fail(&server, "ada", here, 1).await;
+    assert_eq!(wait(&server, "ada", PASSWORD, here).await, 1);
+    set_back().await.unwrap();
+    assert_eq!(wait(&server, "ada", PASSWORD, here).await, 0);
+}
+
 #[actix_web::test]
 async fn an_unknown_name_waits_as_a_known_one_does() {
     let server = Server::with(&[BEHIND_A_PROXY]).await;

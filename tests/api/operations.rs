@@ -190,3 +190,26 @@ async fn what_is_written_after_a_frozen_line_is_there_for_all() {
         }
     }
 }
+
+/// Of those whose transaction begins just when the line is lost, nothing ever comes back.
+#[actix_web::test]
+async fn a_line_that_is_lost_costs_no_connection_for_good() {
+    if DATABASE == Database::Sqlite {
+        return;
+    }
+    let (server, proxy) = Server::behind_a_proxy().await;
+    for _ in 0..3 {
+        let begin_again_and_again = (0..10).map(|_| async { while server.app.db.begin().await.is_ok() {} });
+        let lose = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            proxy.lose();
+        };
+        futures_util::future::join(join_all(begin_again_and_again), lose).await;
+        proxy.mend();
+    }
+    let (mended, mut all_at_once) = (Instant::now(), Vec::new());
+    while all_at_once.len() < 10 {
+        all_at_once.extend(server.app.db.begin().await.ok());
+        assert!(mended.elapsed() < Duration::from_secs(20), "only {} of 10 are left", all_at_once.len());
+    }
+}
