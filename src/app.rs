@@ -17,6 +17,7 @@ use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
 use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
+use crate::traces::Traces;
 use crate::usage::Usage;
 
 /// What every request shares. The rooms take it by reference.
@@ -36,6 +37,8 @@ pub struct App {
     pub addresses: Addresses,
     pub usage: Usage,
     pub counts: Counts,
+    /// `None` where there is nobody to send them to.
+    pub traces: Option<Traces>,
     shutting_down: watch::Sender<bool>,
 }
 
@@ -73,6 +76,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            traces: Traces::open(&config)?,
             counts: Counts::new(config.metrics_bind.is_some()),
             shutting_down: watch::Sender::new(false),
             config,

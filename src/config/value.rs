@@ -59,6 +59,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Which traces are sent, by the names that OpenTelemetry has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TracesSampler {
+    AlwaysOn,
+    AlwaysOff,
+    TraceIdRatio,
+    ParentBasedAlwaysOn,
+    ParentBasedAlwaysOff,
+    ParentBasedTraceIdRatio,
+}
+
 pub(super) type Parsed<T> = Result<T, String>;
 
 fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, allowed: RangeInclusive<T>) -> Parsed<T> {
@@ -167,6 +178,25 @@ pub(super) fn registration(text: &str) -> Parsed<Registration> {
 
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     one_of(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+}
+
+pub(super) fn traces_sampler(text: &str) -> Parsed<TracesSampler> {
+    one_of(
+        text,
+        &[
+            ("always_on", TracesSampler::AlwaysOn),
+            ("always_off", TracesSampler::AlwaysOff),
+            ("traceidratio", TracesSampler::TraceIdRatio),
+            ("parentbased_always_on", TracesSampler::ParentBasedAlwaysOn),
+            ("parentbased_always_off", TracesSampler::ParentBasedAlwaysOff),
+            ("parentbased_traceidratio", TracesSampler::ParentBasedTraceIdRatio),
+        ],
+    )
+}
+
+pub(super) fn part(text: &str) -> Parsed<f64> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| format!("{text:?} is not a part from 0 to 1: 0.25 is every fourth"))
 }
 
 pub(super) fn secret(text: &str) -> Parsed<SecretKey> {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
@@ -18,10 +19,12 @@ use futures_util::FutureExt;
 
 use super::error::{Rendered, of_status, render};
 use super::limited;
-use super::watching::Watching;
+use super::trace_context::parent;
+use super::watching::{Watching, record};
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
+use crate::traces::{self, Present};
 use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,18 +45,30 @@ pub async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
-    let id = request_id(&request);
     let watching = request.app_data::<Watching>().cloned();
+    let (parent, state) = parent(request.headers());
+    let traces = watching.as_ref().and_then(Watching::traces);
+    let present = Arc::new(Present::new(request_id(&request), parent, state, traces));
+    traces::within(present.clone(), answer(request, next, watching, present)).await
+}
+
+async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    watching: Option<Watching>,
+    present: Arc<Present>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
     if let Some(watching) = &watching {
         watching.began();
     }
     let (started, method) = (Instant::now(), request.method().clone());
-    let mut line = Line { started, method, id: id.clone(), watching, ended: false };
+    let mut line = Line { started, method, present: present.clone(), watching, ended: false };
+    let id = &present.request_id;
 
     let failure = match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(Ok(response)) => {
-            let mut response = as_problem(response, &id);
-            add_headers(response.response_mut().head_mut(), &id);
+            let mut response = as_problem(response, id);
+            add_headers(response.response_mut().head_mut(), id);
             let standing = response.request().extensions().get::<Standing>().copied();
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
@@ -74,11 +89,11 @@ pub async fn wrap(
             .unwrap_or_else(|| Error::Internal(anyhow!("a layer failed: {error}"))),
         Err(_) => Error::Internal(anyhow!("the handler panicked")),
     };
-    log_cause(&failure, &id);
-    let Rendered { status, headers, body } = render(&failure, &id);
+    log_cause(&failure);
+    let Rendered { status, headers, body } = render(&failure, id);
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
-    add_headers(response.head_mut(), &id);
+    add_headers(response.head_mut(), id);
     line.end(status.as_u16(), None, None);
     Err(InternalError::from_response("", response).into())
 }
@@ -87,7 +102,7 @@ pub async fn wrap(
 struct Line {
     started: Instant,
     method: Method,
-    id: String,
+    present: Arc<Present>,
     watching: Option<Watching>,
     ended: bool,
 }
@@ -106,6 +121,9 @@ impl Line {
         if let Some(watching) = &self.watching {
             watching.ended(request, &self.method, status, took);
         }
+        if self.present.is_recorded() {
+            record(&self.present, request, &self.method, status, took);
+        }
         // What the line would say is not looked up where nobody reads it.
         if !is_logged() {
             return;
@@ -117,7 +135,6 @@ impl Line {
             route = route.as_deref().unwrap_or("-"),
             status,
             ms = took.as_millis() as u64,
-            request_id = %self.id,
             user_id = user.map(tracing::field::display),
         );
     }
@@ -175,7 +192,7 @@ fn as_problem<B: MessageBody>(
             None => return response.map_into_left_body(),
         },
     };
-    log_cause(error, id);
+    log_cause(error);
     let rendered = render(error, id);
     let response = response.map_body(|head, _| {
         head.status = rendered.status;
@@ -186,11 +203,11 @@ fn as_problem<B: MessageBody>(
 }
 
 /// Failures of ours are logged here, once; a client's own are its own to know.
-fn log_cause(error: &Error, id: &str) {
+fn log_cause(error: &Error) {
     match error {
-        Error::Internal(cause) => tracing::error!(request_id = id, "{cause:#}"),
-        Error::Unavailable(cause) => tracing::warn!(request_id = id, "{cause:#}"),
-        Error::Overloaded => tracing::warn!(request_id = id, "the hashing queue is full"),
+        Error::Internal(cause) => tracing::error!("{cause:#}"),
+        Error::Unavailable(cause) => tracing::warn!("{cause:#}"),
+        Error::Overloaded => tracing::warn!("the hashing queue is full"),
         _ => {}
     }
 }

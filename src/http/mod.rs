@@ -61,6 +61,7 @@ mod passwords;
 mod require_role;
 mod revocations;
 mod sessions;
+mod trace_context;
 mod usage;
 mod watching;
 

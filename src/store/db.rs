@@ -25,6 +25,7 @@ use sqlx::{Arguments, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite, S
 
 use super::lanes::{End, Lane, Lanes};
 use crate::error::{Error, Result};
+use crate::traces::{Part, part};
 
 /// What a statement may take at most, waiting for a connection included.
 pub const DEADLINE: Duration = Duration::from_secs(4);
@@ -80,6 +81,16 @@ enum Target<'e> {
     SqliteLanes(&'e Lanes, SqliteArguments),
     SqliteLane(&'e Lane, SqliteArguments),
     SqliteConnection(&'e mut SqliteConnection, &'e End, SqliteArguments),
+}
+
+impl Target<'_> {
+    /// What traces call the database.
+    fn system(&self) -> &'static str {
+        match self {
+            Target::PgPool(..) | Target::PgConnection(..) => "postgresql",
+            Target::SqliteLanes(..) | Target::SqliteLane(..) | Target::SqliteConnection(..) => "sqlite",
+        }
+    }
 }
 
 impl Db {
@@ -154,7 +165,8 @@ macro_rules! run {
     ($query:expr, $make:path, $fetch:ident $(, $then:ident)?) => {{
         let Query { sql, target, unencodable } = $query;
         let end = Instant::now() + DEADLINE;
-        in_time(async move {
+        let statement = Part::statement(target.system(), sql);
+        let done = in_time(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
             }
@@ -175,8 +187,8 @@ macro_rules! run {
                     $make(sql, arguments).$fetch(on).await$(.map(|done| done.$then()))?
                 }
             }
-        })
-        .await
+        });
+        part(statement, done).await
     }};
 }
 

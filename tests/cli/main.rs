@@ -17,6 +17,7 @@ mod post;
 mod program;
 mod serving;
 mod stopping;
+mod traces;
 mod usage;
 mod user_commands;
 mod users;
