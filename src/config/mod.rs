@@ -7,6 +7,7 @@ mod admin;
 mod database_url;
 mod load;
 mod mail;
+mod telemetry;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,8 +23,10 @@ use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
 pub use mail::{MailFrom, SmtpTls, SmtpUrl};
 use mail::{mail_from, smtp_url, templates_folder};
+pub use telemetry::TracesSampler;
+use telemetry::{bind, part, traces_sampler};
 use value::*;
-pub use value::{Algorithm, KeyRotation, LogFormat, Registration, TracesSampler};
+pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
 use crate::secret::SecretKey;
 

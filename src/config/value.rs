@@ -1,7 +1,7 @@
 //! Reading one setting's text. An error says what is allowed; it quotes the text only where that can't be a secret.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
@@ -59,17 +59,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Which traces are sent, by the names that OpenTelemetry has for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TracesSampler {
-    AlwaysOn,
-    AlwaysOff,
-    TraceIdRatio,
-    ParentBasedAlwaysOn,
-    ParentBasedAlwaysOff,
-    ParentBasedTraceIdRatio,
-}
-
 pub(super) type Parsed<T> = Result<T, String>;
 
 fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, allowed: RangeInclusive<T>) -> Parsed<T> {
@@ -78,7 +67,7 @@ fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, allowed: RangeInclu
     number.ok_or_else(|| format!("{text:?} is not a whole number from {least} to {most}"))
 }
 
-fn one_of<T: Copy>(text: &str, allowed: &[(&str, T)]) -> Parsed<T> {
+pub(super) fn one_of<T: Copy>(text: &str, allowed: &[(&str, T)]) -> Parsed<T> {
     let found = allowed.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     let names: Vec<_> = allowed.iter().map(|(name, _)| *name).collect();
     found.map(|(_, value)| *value).ok_or_else(|| format!("{text:?} is not one of: {}", names.join(", ")))
@@ -115,12 +104,6 @@ pub(super) fn address(text: &str) -> Parsed<IpAddr> {
 
 pub(super) fn port(text: &str) -> Parsed<u16> {
     whole(text, 0..=u16::MAX)
-}
-
-pub(super) fn bind(text: &str) -> Parsed<SocketAddr> {
-    text.parse().map_err(|_| {
-        format!("{text:?} is not an IP address and a port: 127.0.0.1:9090 for this machine alone, [::]:9090 for all")
-    })
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {
@@ -178,25 +161,6 @@ pub(super) fn registration(text: &str) -> Parsed<Registration> {
 
 pub(super) fn log_format(text: &str) -> Parsed<LogFormat> {
     one_of(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
-}
-
-pub(super) fn traces_sampler(text: &str) -> Parsed<TracesSampler> {
-    one_of(
-        text,
-        &[
-            ("always_on", TracesSampler::AlwaysOn),
-            ("always_off", TracesSampler::AlwaysOff),
-            ("traceidratio", TracesSampler::TraceIdRatio),
-            ("parentbased_always_on", TracesSampler::ParentBasedAlwaysOn),
-            ("parentbased_always_off", TracesSampler::ParentBasedAlwaysOff),
-            ("parentbased_traceidratio", TracesSampler::ParentBasedTraceIdRatio),
-        ],
-    )
-}
-
-pub(super) fn part(text: &str) -> Parsed<f64> {
-    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
-    part.ok_or_else(|| format!("{text:?} is not a part from 0 to 1: 0.25 is every fourth"))
 }
 
 pub(super) fn secret(text: &str) -> Parsed<SecretKey> {
