@@ -20,6 +20,7 @@ use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
 use crate::tls::Tls;
 use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
+use crate::traces::Traces;
 use crate::usage::Usage;
 
 /// What every request shares. The rooms take it by reference.
@@ -39,6 +40,8 @@ pub struct App {
     pub addresses: Addresses,
     pub usage: Usage,
     pub counts: Counts,
+    /// `None` where there is nobody to send them to.
+    pub traces: Option<Traces>,
     /// Shared by each request that is being answered.
     in_flight: Arc<()>,
     draining: AtomicBool,
@@ -83,6 +86,7 @@ impl App {
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),
+            traces: Traces::open(&config)?,
             counts: Counts::new(config.metrics_bind.is_some()),
             in_flight: Arc::default(),
             draining: AtomicBool::new(false),

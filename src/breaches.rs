@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
+use crate::traces;
+
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -69,6 +71,17 @@ impl Service {
         let (told, kept) = hash.split_at(TOLD);
         // Padded, so that the answer's length does not tell what was asked.
         let request = self.http.get(format!("{}{told}", self.url)).header("add-padding", "true");
+        let onward = traces::present(|request| {
+            let (parent, state) = request.onward();
+            (parent, state.map(str::to_owned))
+        });
+        let request = match onward {
+            Some((parent, state)) => {
+                let request = request.header("traceparent", parent);
+                state.into_iter().fold(request, |request, state| request.header("tracestate", state))
+            }
+            None => request,
+        };
         // An error of reqwest names the URL, which has what is told.
         let mut answer = request.send().await.map_err(reqwest::Error::without_url)?;
         if !answer.status().is_success() {

@@ -25,9 +25,10 @@
 //! | [`store`] | what is kept; the only room that knows SQL |
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
+//! | [`traces`] | which request a log line belongs to, where it comes from and goes on, and how its time was spent |
 //! | [`error`], [`clock`], [`counts`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background, metrics → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → error, clock, counts, id, secret, config`.
+//! Who may know whom: `cli → http → background, metrics → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → traces → error, clock, counts, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -55,4 +56,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tls;
 pub mod tokens;
+pub mod traces;
 pub mod usage;

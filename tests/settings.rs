@@ -157,6 +157,10 @@ fn all_wrong_settings_are_reported_together() {
         ("COMPAT_ROUTES", "all"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "info,=,="),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
+        ("OTEL_SERVICE_NAME", "a\tb"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
     ];
     let all: Vec<_> = variables().into_iter().map(|(name, _)| name).collect();
     assert_eq!(wrong.map(|(name, _)| name).as_slice(), all, "a setting has no wrong value in this test");

@@ -42,6 +42,9 @@ const LAST_SEALING: Duration = Duration::from_secs(2);
 /// How long mails may take to leave when the service stops; what is left is tried again after the next start.
 const LAST_MAILS: Duration = Duration::from_secs(5);
 
+/// How long spans may take to leave when the service stops; what is left is lost.
+const LAST_SPANS: Duration = Duration::from_secs(3);
+
 /// How often a replica looks whether the signing key is due to be replaced.
 const ROTATION_ASKED_EVERY: Duration = Duration::from_secs(60);
 
@@ -79,6 +82,13 @@ pub fn start(app: &Arc<App>) {
         app,
         |app| async move { app.mail.send_until(app.shutdown(), &app.db, &app.clock, LAST_MAILS).await },
     );
+    if app.traces.is_some() {
+        keep(app, |app| async move {
+            if let Some(traces) = &app.traces {
+                traces.export_until(app.shutdown()).await;
+            }
+        });
+    }
     every(LINKS_ANSWERED_EVERY, app, "requests for mailed links could not be answered", |app| async move {
         accounts::answer_link_requests(&app).await
     });
@@ -115,6 +125,8 @@ pub async fn finish(app: &App) {
         // Its own bound began when the stop did; this one is for a database that does not answer it.
         tokio::time::timeout(LAST_MAILS, app.mail.is_done()),
     );
+    // After what the others may have to add.
+    flush_spans(app).await;
     for (done, failure) in [
         (uses, "the uses of sessions could not be noted"),
         (usage, "the usage could not be written and is lost"),
@@ -124,6 +136,14 @@ pub async fn finish(app: &App) {
         if let Err(error) = done {
             warn(failure, &error);
         }
+    }
+}
+
+async fn flush_spans(app: &App) {
+    if let Some(traces) = &app.traces
+        && tokio::time::timeout(LAST_SPANS, traces.flush()).await.is_err()
+    {
+        tracing::warn!("the last traces could not be exported and are lost");
     }
 }
 

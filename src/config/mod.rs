@@ -8,6 +8,7 @@ mod danger;
 mod database_url;
 mod load;
 mod mail;
+mod telemetry;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +26,8 @@ use database_url::database_url;
 pub use load::{Problem, collect, dotenv, variables, with_settings};
 pub use mail::{MailFrom, SmtpTls, SmtpUrl};
 use mail::{mail_from, smtp_url, templates_folder};
+pub use telemetry::TracesSampler;
+use telemetry::{bind, part, traces_sampler};
 use value::*;
 pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
@@ -202,6 +205,24 @@ pub struct Config {
     /// What is logged: error, warn, info, debug or trace, also by module (info,portcullis=debug).
     #[arg(long, global = true, value_name = "FILTER", default_value = "info", value_parser = log_filter)]
     pub rust_log: String,
+
+    /// An OpenTelemetry collector that traces are sent to by OTLP over HTTP, at /v1/traces: `http://localhost:4318`, say.
+    /// Unset: none are.
+    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+
+    /// What this service is called in traces.
+    #[arg(long, global = true, value_name = "NAME", default_value = "portcullis", value_parser = audience)]
+    pub otel_service_name: String,
+
+    /// Which traces are sent: always_on, always_off or traceidratio, or the same with parentbased_ before it, where whoever asks
+    /// decides if they say so.
+    #[arg(long, global = true, value_name = "NAME", default_value = "parentbased_always_on", value_parser = traces_sampler)]
+    pub otel_traces_sampler: TracesSampler,
+
+    /// The part of the traces that traceidratio takes, 0 to 1. Unset: 1.
+    #[arg(long, global = true, value_name = "PART", value_parser = part)]
+    pub otel_traces_sampler_arg: Option<f64>,
 }
 
 impl Config {

@@ -1,7 +1,7 @@
 //! Reading one setting's text. An error says what is allowed; it quotes the text only where that can't be a secret.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -68,7 +68,7 @@ fn whole<T: FromStr + PartialOrd + fmt::Display>(text: &str, allowed: RangeInclu
     number.ok_or_else(|| format!("{text:?} is not a whole number from {least} to {most}"))
 }
 
-fn one_of<T: Copy>(text: &str, allowed: &[(&str, T)]) -> Parsed<T> {
+pub(super) fn one_of<T: Copy>(text: &str, allowed: &[(&str, T)]) -> Parsed<T> {
     let found = allowed.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
     let names: Vec<_> = allowed.iter().map(|(name, _)| *name).collect();
     found.map(|(_, value)| *value).ok_or_else(|| format!("{text:?} is not one of: {}", names.join(", ")))
@@ -115,12 +115,6 @@ pub(super) fn drain_delay(text: &str) -> Parsed<Duration> {
 pub(super) fn file(text: &str) -> Parsed<PathBuf> {
     let named = !text.ends_with('/') && !text.contains('\0');
     named.then(|| PathBuf::from(text)).ok_or_else(|| format!("{text:?} is not the name of a file"))
-}
-
-pub(super) fn bind(text: &str) -> Parsed<SocketAddr> {
-    text.parse().map_err(|_| {
-        format!("{text:?} is not an IP address and a port: 127.0.0.1:9090 for this machine alone, [::]:9090 for all")
-    })
 }
 
 pub(super) fn connections(text: &str) -> Parsed<u32> {

@@ -25,6 +25,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::traces::{Part, part};
 pub use foreign::Unusable;
 use foreign::{Memory, Parsed};
 pub use queue::Noted;
@@ -137,6 +138,10 @@ impl Hasher {
     }
 
     async fn wait<T>(&self, work: Work, answered: oneshot::Receiver<T>) -> Result<T> {
+        part(Part::own("hash"), self.done(work, answered)).await
+    }
+
+    async fn done<T>(&self, work: Work, answered: oneshot::Receiver<T>) -> Result<T> {
         let pushed = Instant::now();
         self.0.queue.push(work)?;
         match tokio::time::timeout(PATIENCE, answered).await {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
@@ -20,12 +21,14 @@ use futures_util::FutureExt;
 
 use super::error::{Rendered, of_status, render};
 use super::limited;
-use super::watching::Watching;
+use super::trace_context::parent;
+use super::watching::{Watching, record};
 use crate::app::App;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
 use crate::store::patience::patiently;
+use crate::traces::{self, Present};
 use crate::usage;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -50,20 +53,32 @@ pub async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
-    let id = request_id(&request);
-    let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
     let _in_flight = request.app_data::<Data<App>>().map(|app| app.begin_request());
     let watching = request.app_data::<Watching>().cloned();
+    let (parent, state) = parent(request.headers());
+    let traces = watching.as_ref().and_then(Watching::traces);
+    let present = Arc::new(Present::new(request_id(&request), parent, state, traces));
+    traces::within(present.clone(), answer(request, next, watching, present)).await
+}
+
+async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    watching: Option<Watching>,
+    present: Arc<Present>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
+    let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
     if let Some(watching) = &watching {
         watching.began();
     }
     let (started, method) = (Instant::now(), request.method().clone());
-    let mut line = Line { started, method, id: id.clone(), watching, ended: false };
+    let mut line = Line { started, method, present: present.clone(), watching, ended: false };
+    let id = &present.request_id;
 
     let failure = match AssertUnwindSafe(patiently(next.call(request))).catch_unwind().await {
         Ok(Ok(response)) => {
-            let mut response = as_problem(response, &id);
-            add_headers(response.response_mut().head_mut(), &id, by_https);
+            let mut response = as_problem(response, id);
+            add_headers(response.response_mut().head_mut(), id, by_https);
             if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
@@ -87,11 +102,11 @@ pub async fn wrap(
             .unwrap_or_else(|| Error::Internal(anyhow!("a layer failed: {error}"))),
         Err(_) => Error::Internal(anyhow!("the handler panicked")),
     };
-    log_cause(&failure, &id);
-    let Rendered { status, headers, body } = render(&failure, &id);
+    log_cause(&failure);
+    let Rendered { status, headers, body } = render(&failure, id);
     let mut response = HttpResponse::with_body(status, BoxBody::new(body));
     headers.into_iter().for_each(|(name, value)| drop(response.headers_mut().insert(name, value)));
-    add_headers(response.head_mut(), &id, by_https);
+    add_headers(response.head_mut(), id, by_https);
     // Nobody knows what was left of the request, nor whether the service drains.
     response.head_mut().set_connection_type(ConnectionType::Close);
     line.end(status.as_u16(), None, None);
@@ -102,7 +117,7 @@ pub async fn wrap(
 struct Line {
     started: Instant,
     method: Method,
-    id: String,
+    present: Arc<Present>,
     watching: Option<Watching>,
     ended: bool,
 }
@@ -121,6 +136,9 @@ impl Line {
         if let Some(watching) = &self.watching {
             watching.ended(request, &self.method, status, took);
         }
+        if self.present.is_recorded() {
+            record(&self.present, request, &self.method, status, took);
+        }
         // What the line would say is not looked up where nobody reads it.
         if !is_logged() {
             return;
@@ -132,7 +150,6 @@ impl Line {
             route = route.as_deref().unwrap_or("-"),
             status,
             ms = took.as_millis() as u64,
-            request_id = %self.id,
             user_id = user.map(tracing::field::display),
         );
     }
@@ -190,7 +207,7 @@ fn as_problem<B: MessageBody>(
             None => return response.map_into_left_body(),
         },
     };
-    log_cause(error, id);
+    log_cause(error);
     let rendered = render(error, id);
     let response = response.map_body(|head, _| {
         head.status = rendered.status;
@@ -201,11 +218,11 @@ fn as_problem<B: MessageBody>(
 }
 
 /// Failures of ours are logged here, once; a client's own are its own to know.
-fn log_cause(error: &Error, id: &str) {
+fn log_cause(error: &Error) {
     match error {
-        Error::Internal(cause) => tracing::error!(request_id = id, "{cause:#}"),
-        Error::Unavailable(cause) => tracing::warn!(request_id = id, "{cause:#}"),
-        Error::Overloaded => tracing::warn!(request_id = id, "the hashing queue is full"),
+        Error::Internal(cause) => tracing::error!("{cause:#}"),
+        Error::Unavailable(cause) => tracing::warn!("{cause:#}"),
+        Error::Overloaded => tracing::warn!("the hashing queue is full"),
         _ => {}
     }
 }

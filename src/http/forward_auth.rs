@@ -11,8 +11,10 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::current_user::Identified;
 use super::params::Params;
+use super::trace_context::{TRACEPARENT, TRACESTATE};
 use crate::accounts::{ROLE_NAME, role_name};
 use crate::error::{Error, Result};
+use crate::traces;
 use crate::usage::{Service, UNKNOWN};
 
 /// Which service the request is for.
@@ -65,6 +67,14 @@ pub(super) async fn check(request: HttpRequest, user: Identified, params: Params
             answer.insert_header((name, value));
         }
     }
+    // For the API: what it does is a part of the same trace.
+    traces::present(|request| {
+        let (parent, state) = request.onward();
+        answer.insert_header((TRACEPARENT, parent));
+        if let Some(state) = state {
+            answer.insert_header((TRACESTATE, state));
+        }
+    });
     Ok(answer.finish())
 }
 

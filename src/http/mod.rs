@@ -63,6 +63,7 @@ mod require_role;
 mod revocations;
 mod server;
 mod sessions;
+mod trace_context;
 mod usage;
 mod watching;
 

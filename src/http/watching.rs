@@ -1,4 +1,4 @@
-//! What of a request is measured, where somebody wants to know.
+//! What of a request is measured and recorded, where somebody wants to know.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
 
 use crate::app::App;
-use crate::counts::Requests;
+use crate::counts::{METHODS, Requests};
+use crate::traces::{Attribute, Present, Traces};
 
 /// What a request is counted under that reached no route, or of which that is not known: it was given up, or its handler
 /// panicked.
@@ -41,7 +43,13 @@ struct Watched {
 impl Watching {
     /// `None` where nobody wants to know.
     pub fn of(app: &Arc<App>) -> Option<Watching> {
-        app.counts.hot.is_some().then(|| Watching(Rc::new(Watched { app: app.clone() })))
+        let wanted = app.counts.hot.is_some() || app.traces.is_some();
+        wanted.then(|| Watching(Rc::new(Watched { app: app.clone() })))
+    }
+
+    /// Where spans are wanted, with the time at which one begins.
+    pub fn traces(&self) -> Option<(&Traces, DateTime<Utc>)> {
+        Some((self.0.app.traces.as_ref()?, self.0.app.clock.now()))
     }
 
     fn requests(&self) -> Option<&Requests> {
@@ -60,6 +68,48 @@ impl Watching {
     }
 }
 
+/// The request's span, by OpenTelemetry's conventions for HTTP.
+pub(super) fn record(
+    present: &Present,
+    request: Option<&HttpRequest>,
+    method: &Method,
+    status: u16,
+    took: Duration,
+) {
+    let known = METHODS.into_iter().find(|known| *known == method.as_str());
+    let method = known.unwrap_or("_OTHER");
+    let route = request.and_then(HttpRequest::match_pattern);
+    let name = match (&route, known) {
+        (Some(route), _) => format!("{method} {route}"),
+        (None, Some(method)) => method.to_owned(),
+        (None, None) => "HTTP".to_owned(),
+    };
+    let failed = status >= 500;
+    let mut attributes = vec![
+        Attribute::Text("http.request.method", method.into()),
+        Attribute::Text("url.scheme", "http".into()),
+        Attribute::Number("http.response.status_code", status.into()),
+        Attribute::Text("portcullis.request_id", present.request_id.clone().into()),
+    ];
+    if let (Some(route), Some(request)) = (route, request) {
+        attributes.push(Attribute::Text("url.path", shown(request.path(), &route).to_owned().into()));
+        attributes.push(Attribute::Text("http.route", route.into()));
+    }
+    if failed {
+        attributes.push(Attribute::Text("error.type", status.to_string().into()));
+    }
+    present.ended(name, attributes, failed, took);
+}
+
+/// An id has 36 characters.
+const LONGEST_SEGMENT: usize = 40;
+
+/// The path, unless it has something that may be a token that went astray: those are longer than any id.
+fn shown<'t>(path: &'t str, route: &'t str) -> &'t str {
+    let fits = path.split('/').all(|segment| segment.len() <= LONGEST_SEGMENT);
+    if fits { path } else { route }
+}
+
 fn route_number(request: &HttpRequest) -> usize {
     match request.app_data::<Counted>() {
         Some(Counted(number)) => *number,
@@ -73,6 +123,17 @@ fn route_number(request: &HttpRequest) -> usize {
 mod tests {
     use super::super::{endpoints, tutorial_endpoints};
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_unless_it_may_have_a_token() {
+        let route = "/api/v1/me/keys/{id}";
+        for (path, expected) in [
+            ("/api/v1/me/keys/01a0b1c2-0000-7000-8000-000000000000", None),
+            ("/api/v1/me/keys/pc_key_0123456789abcdefghijklmnopqrstuvwxyz-", Some(route)),
+        ] {
+            assert_eq!(shown(path, route), expected.unwrap_or(path));
+        }
+    }
 
     #[test]
     fn there_is_room_for_each_route() {

@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use crate::app::App;
 use crate::config::{Algorithm, KeyRotation};
 use crate::counts::Hot;
+use crate::store::Connections;
 use crate::store::backlog::{Backlog, backlog};
 use crate::tokens::KeyState;
 use process::Process;
@@ -47,6 +48,8 @@ impl Metrics {
 
     /// All of it, at this moment.
     pub async fn text(&self) -> String {
+        // Before this asks for a connection itself.
+        let pools = self.app.db.pools();
         let backlog = self.backlog().await;
         let now = self.app.clock.now();
         let mut page = Page::default();
@@ -56,9 +59,10 @@ impl Metrics {
         self.logins(&mut page);
         self.hashing(&mut page);
         self.tokens(&mut page);
-        self.database(&mut page, backlog);
+        self.database(&mut page, &pools, backlog);
         self.mails(&mut page, backlog);
         self.keys(&mut page, now);
+        self.spans(&mut page);
         process(&mut page);
         page.into_text()
     }
@@ -172,16 +176,15 @@ impl Metrics {
             .is(u8::from(changes.are_followed()));
     }
 
-    fn database(&self, page: &mut Page, backlog: Option<Backlog>) {
+    fn database(&self, page: &mut Page, pools: &[Connections], backlog: Option<Backlog>) {
         page.gauge(
             "portcullis_database_up",
             "Whether the last statement of these metrics was answered: 1 or 0.",
         )
         .is(u8::from(backlog.is_some()));
-        let pools = self.app.db.pools();
         let mut metric =
             page.gauge("portcullis_database_connections", "Connections that are open, by what they do.");
-        for pool in &pools {
+        for pool in pools {
             metric.of(&[("pool", pool.name), ("state", "idle")], pool.idle.min(pool.open));
             metric.of(&[("pool", pool.name), ("state", "used")], pool.open.saturating_sub(pool.idle));
         }
@@ -236,6 +239,17 @@ impl Metrics {
         );
         let next = next.or_else(|| every.and_then(rotates));
         next.iter().for_each(|at| metric.is(seconds(DateTime::UNIX_EPOCH, *at)));
+    }
+
+    fn spans(&self, page: &mut Page) {
+        let mut metric = page.counter(
+            "portcullis_spans_total",
+            "Spans of traces; dropped: the collector was away, or too slow.",
+        );
+        if let Some(traces) = &self.app.traces {
+            metric.of(&[("result", "sent")], traces.noted().sent.count());
+            metric.of(&[("result", "dropped")], traces.noted().dropped.count());
+        }
     }
 
     /// What the database says of what waits in it; `None` where it does not. However many ask, it is asked once in a while.

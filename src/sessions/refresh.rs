@@ -111,8 +111,10 @@ async fn replaced_before(
         let effect = Effect::on_sessions(Reason::RefreshTokenReused, user_id, [id]);
         app.changes.commit(tx, &[effect], now).await?;
         tracing::warn!(%user_id, session_id = %id, "refresh_token_reused: a replaced token came again; its session has ended");
+        return Err(Refusal::Reused);
     }
-    Err(Refusal::Reused)
+    // Another request was faster to end it.
+    Err(Error::InvalidRefreshToken.into())
 }
 
 fn may_be_used_again(session: &Session, generation: i64, now: DateTime<Utc>) -> bool {

@@ -28,6 +28,7 @@ use super::lanes::{End, Lane, Lanes};
 use super::patience;
 use super::pool::Pool;
 use crate::error::{Error, Result};
+use crate::traces::{Part, part};
 
 /// The database. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -82,6 +83,16 @@ enum Target<'e> {
     SqliteLanes(&'e Lanes, SqliteArguments),
     SqliteLane(&'e Lane, SqliteArguments),
     SqliteConnection(&'e mut SqliteConnection, &'e End, SqliteArguments),
+}
+
+impl Target<'_> {
+    /// What traces call the database.
+    fn system(&self) -> &'static str {
+        match self {
+            Target::PgPool(..) | Target::PgConnection(..) => "postgresql",
+            Target::SqliteLanes(..) | Target::SqliteLane(..) | Target::SqliteConnection(..) => "sqlite",
+        }
+    }
 }
 
 impl Db {
@@ -156,7 +167,8 @@ macro_rules! run {
     ($query:expr, $fetch:ident, $postgres:expr, $sqlite:expr) => {{
         let Query { sql, target, unencodable } = $query;
         let end = Instant::now() + patience::left();
-        in_time(async move {
+        let statement = Part::statement(target.system(), sql);
+        let done = in_time(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
             }
@@ -188,8 +200,8 @@ macro_rules! run {
                     sqlx::query_with(sql, arguments).$fetch(on).await.map($sqlite)
                 }
             }
-        })
-        .await
+        });
+        part(statement, done).await
     }};
 }
 

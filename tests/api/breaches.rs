@@ -97,3 +97,15 @@ async fn a_service_that_fails_refuses_nobody_and_is_left_alone_for_a_while() {
     let server = Server::with(&["--breach-check-url=http://127.0.0.1:9/range"]).await;
     assert_eq!(register(&server, "ada").await.0, 201);
 }
+
+#[actix_web::test]
+async fn who_is_asked_is_told_of_the_trace() {
+    let ranges = Ranges::listing("").await;
+    let server = Server::with(&[&ranges.setting]).await;
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let body = json!({ "username": "ada", "password": PASSWORD });
+    let request = server.post("/api/v1/register").header("traceparent", parent).header("tracestate", "a=1");
+    request.json(body).expect(201).await;
+    let asked = ranges.asked().join("\n").to_lowercase();
+    assert!(asked.contains(&format!("\r\ntraceparent: {parent}\r\ntracestate: a=1\r\n")), "{asked}");
+}

@@ -121,3 +121,40 @@ async fn without_a_good_token_nobody_is_told() {
     let answer = server.get("/forward-auth").bearer(&ada.access).expect_problem(401, "revoked_token").await;
     assert!(identity(&answer).is_empty());
 }
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const SPAN: &str = "b7ad6b7169203331";
+
+/// For the API behind the proxy. No spans are exported here, and so the parent stays who it was.
+#[actix_web::test]
+async fn the_answer_says_to_which_trace_the_request_belongs() {
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let ask = async |headers: &[(&'static str, &str)]| {
+        let request = server.get("/forward-auth").bearer(&ada.access);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        let answer = request.expect(200).await;
+        (answer.header("traceparent").to_owned(), answer.header("tracestate").to_owned())
+    };
+    for flags in ["00", "01"] {
+        let parent = format!("00-{TRACE}-{SPAN}-{flags}");
+        let told = ask(&[("traceparent", &parent), ("tracestate", "rojo=1, congo=2")]).await;
+        assert_eq!(told, (parent, "rojo=1,congo=2".to_owned()));
+    }
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    // What is not sound is as if it were not there; with it goes what belongs to it, and not the other way about.
+    let told = ask(&[("traceparent", &parent), ("tracestate", "rojo=1,CONGO")]).await;
+    assert_eq!(told, (parent.clone(), String::new()));
+    let bad = parent.to_uppercase();
+    for headers in [
+        vec![],
+        vec![("tracestate", "rojo=1")],
+        vec![("traceparent", bad.as_str()), ("tracestate", "rojo=1")],
+        vec![("traceparent", parent.as_str()), ("traceparent", parent.as_str()), ("tracestate", "rojo=1")],
+    ] {
+        let (begun, state) = ask(&headers).await;
+        let (again, _) = ask(&headers).await;
+        assert!(begun.ends_with("-00") && !begun.contains(TRACE) && begun != again, "{headers:?}: {begun}");
+        assert_eq!(state, "", "{headers:?}");
+    }
+}

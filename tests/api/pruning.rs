@@ -75,8 +75,7 @@ async fn of_replicas_that_find_a_task_due_one_does_it() {
     let replica = server.replica(&[]).await;
     let now = server.clock.now();
     // At the end a clock that was ahead has been set back.
-    for turn in [0, 1, 2, -24] {
-        let at = now + HOUR * turn;
+    for (turn, at) in [now, now + HOUR, now + HOUR * 2, now - HOUR * 24].into_iter().enumerate() {
         let take = |server: &Server| {
             let db = server.app.db.clone();
             async move { schedule::spend_turn(&db, "test", at, at + HOUR).await.unwrap() }

@@ -188,6 +188,8 @@ async fn reuse_ends_one_session_and_notes_it_once() {
     use_it(&server, &other).await;
     let rows: Vec<(String,)> = server.sql("select reason from changes").fetch_all().await.unwrap();
     assert_eq!(rows, [("refresh_token_reused".to_owned(),)]);
+    let counted: Vec<_> = server.app.counts.refreshes.each().filter(|(_, count)| *count > 0).collect();
+    assert!(counted.contains(&("reused", 1)), "{counted:?}");
 }
 
 #[actix_web::test]

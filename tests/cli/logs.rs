@@ -212,6 +212,8 @@ async fn every_request_has_one_line_and_no_line_has_a_secret() {
         );
         assert_eq!(line["method"], what.split(' ').next().unwrap());
         assert!(line["ms"].is_u64() && line["timestamp"].is_string(), "{line}");
+        let digits = |id: &str| line[id].as_str().map(str::len);
+        assert_eq!((digits("trace_id"), digits("span_id")), (Some(32), Some(16)), "{line}");
     }
     let of = |what: &str, status: u16| {
         let (id, _) = sent.iter().find(|(_, sent)| **sent == (what.to_owned(), status)).unwrap();

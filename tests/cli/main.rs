@@ -21,6 +21,7 @@ mod program;
 mod serving;
 mod stopping;
 mod tls;
+mod traces;
 mod usage;
 mod user_commands;
 mod users;
