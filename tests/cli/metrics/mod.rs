@@ -47,7 +47,8 @@ fn project_file(name: &str) -> String {
 
 #[tokio::test]
 async fn it_counts_what_happens() {
-    let server = measured().serve(&[]);
+    let place = measured();
+    let server = place.serve(&[]);
     let user = json!({ "username": "ada", "password": PASSWORD });
     assert_eq!(post(&server, "/api/v1/register", user.clone()).await.0, 201);
     assert_eq!(post(&server, "/api/v1/register", user).await.0, 409);
@@ -112,10 +113,11 @@ async fn it_counts_what_happens() {
     assert!((month - 120.0..=month + 120.0).contains(&rest), "{rest} s to the next key");
 }
 
-/// On a machine that has no time the feed is not followed at first, and nothing is believed.
+/// As soon as the feed is followed; before, nothing is believed.
 #[tokio::test]
 async fn what_is_answered_from_memory_is_told() {
-    let server = measured().serve(&[]);
+    let place = measured();
+    let server = place.serve(&[]);
     let user = json!({ "username": "ada", "password": PASSWORD });
     assert_eq!(post(&server, "/api/v1/register", user).await.0, 201);
     let (_, tokens) = server.login("ada", PASSWORD).await;
@@ -136,7 +138,8 @@ async fn what_is_answered_from_memory_is_told() {
 
 #[tokio::test]
 async fn who_has_to_wait_for_having_guessed_is_counted() {
-    let server = measured().serve(&[]);
+    let place = measured();
+    let server = place.serve(&[]);
     let user = json!({ "username": "ada", "password": PASSWORD });
     assert_eq!(post(&server, "/api/v1/register", user).await.0, 201);
     let mut statuses = BTreeSet::new();
@@ -152,7 +155,8 @@ async fn who_has_to_wait_for_having_guessed_is_counted() {
 
 #[tokio::test]
 async fn metrics_are_nowhere_else_and_nothing_else_is_there() {
-    let server = measured().serve(&[]);
+    let place = measured();
+    let server = place.serve(&[]);
     let (status, problem) = read(server.request("GET", "/metrics")).await;
     assert_eq!((status, &problem["code"]), (404, &json!("not_found")));
     let url = metrics_url(&server.running);
@@ -176,7 +180,8 @@ fn a_port_that_is_taken_is_told() {
 /// A request of which the half has been sent keeps the service.
 #[tokio::test]
 async fn they_are_told_until_the_last_request_has_ended() {
-    let mut server = measured().serve(&[]);
+    let place = measured();
+    let mut server = place.serve(&[]);
     let url = metrics_url(&server.running);
     let mut held = TcpStream::connect(server.address()).unwrap();
     let body = r#"{"login":"ada","password":"x"}"#;
@@ -229,7 +234,8 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_dashboard_shows_all_of_it_and_nothing_that_is_not_there() {
-    let server = measured().serve(&[]);
+    let place = measured();
+    let server = place.serve(&[]);
     let exported: BTreeSet<_> = scrape(&server).await.0.into_keys().collect();
     let dashboard: Value = serde_json::from_str(&project_file("docs/grafana/portcullis.json")).unwrap();
     let mut found = Vec::new();
@@ -250,7 +256,8 @@ async fn the_dashboard_shows_all_of_it_and_nothing_that_is_not_there() {
 #[tokio::test]
 async fn the_docs_have_each_metric_with_its_kind_and_labels() {
     // Nobody listens there.
-    let server = measured().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").serve(&[]);
+    let place = measured().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
+    let server = place.serve(&[]);
     assert_eq!(read(server.request("GET", "/health/live")).await.0, 200);
     let page = scrape(&server).await;
     let exported = page.0.iter().map(|(name, metric)| {
