@@ -120,7 +120,7 @@ impl Guessing {
         let found = match guesses::of(db, ids, &known).await {
             Ok(found) => found,
             Err(error) => {
-                turn.is_the_last();
+                turn.be_the_last();
                 return Err(error);
             }
         };

@@ -23,7 +23,7 @@ pub struct Turn<'a> {
 }
 
 impl Turns {
-    /// Waits for a turn. `None`: somebody before had [the last one](Turn::is_the_last).
+    /// Waits for a turn. `None`: somebody before had [the last one](Turn::be_the_last).
     pub async fn wait(&self, id: GuessId) -> Option<Turn<'_>> {
         let mut turn = Turn { turns: self, id, permit: None };
         let semaphore = self.lock().entry(id).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone();
@@ -39,7 +39,7 @@ impl Turns {
 impl Turn<'_> {
     /// Ends this turn, and sends away all who wait: it would be the same for them, and each would wait longer for it than the one
     /// before. Who comes later begins a new queue.
-    pub fn is_the_last(self) {
+    pub fn be_the_last(self) {
         let Some(permit) = &self.permit else { return };
         permit.semaphore().close();
         let mut all = self.turns.lock();
@@ -95,11 +95,11 @@ mod tests {
         let mut held = futures_util::future::join_all((0..AT_ONCE).map(|_| turns.wait([1; 16]))).await;
         let mut waiting = Box::pin(turns.wait([1; 16]));
         assert!((&mut waiting).now_or_never().is_none());
-        held.pop().flatten().unwrap().is_the_last();
+        held.pop().flatten().unwrap().be_the_last();
         assert!(waiting.await.is_none());
         let later = turns.wait([1; 16]).await.unwrap();
         // The others of the old queue do no harm to the new one.
-        held.pop().flatten().unwrap().is_the_last();
+        held.pop().flatten().unwrap().be_the_last();
         drop(held);
         assert!(turns.wait([1; 16]).await.is_some());
         drop(later);

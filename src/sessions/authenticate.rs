@@ -46,14 +46,11 @@ async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let mut is_noted = true;
     if arrives || presence.session_last_used_at <= stale {
         let noted = sessions::set_seen(&app.db, claims.sid, claims.generation, now, stale).await;
-        match noted {
-            // A database that takes no writes (a full disk, a standby) takes no refresh either, and is read all the same.
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!("that a session was used could not be noted: {cause}");
-                is_noted = !arrives;
-            }
-            Ok(()) => {}
+        // A database that takes no writes (a full disk, a standby) takes no refresh either, and is read all the same.
+        if let Err(error) = noted {
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!("that a session was used could not be noted: {cause}");
+            is_noted = !arrives;
         }
     }
     let found = Authenticated::by_token(&claims, Arc::new(user), stamps, now);
