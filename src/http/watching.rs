@@ -87,10 +87,13 @@ pub(super) fn record(
     let failed = status >= 500;
     let mut attributes = vec![
         Attribute::Text("http.request.method", method.into()),
-        Attribute::Text("url.scheme", "http".into()),
         Attribute::Number("http.response.status_code", status.into()),
         Attribute::Text("portcullis.request_id", present.request_id.clone().into()),
     ];
+    if let Some(request) = request {
+        let scheme = if request.app_config().secure() { "https" } else { "http" };
+        attributes.push(Attribute::Text("url.scheme", scheme.into()));
+    }
     if let (Some(route), Some(request)) = (route, request) {
         attributes.push(Attribute::Text("url.path", shown(request.path(), &route).to_owned().into()));
         attributes.push(Attribute::Text("http.route", route.into()));

@@ -10,6 +10,7 @@
 mod check;
 mod clock;
 mod disk;
+mod failover;
 mod half_open;
 mod killed;
 mod line;

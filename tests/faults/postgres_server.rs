@@ -1,4 +1,4 @@
-//! A Postgres of the test's own, on which a commit is on the disk: to be killed, stopped and frozen.
+//! A Postgres of the test's own, on which a commit is on the disk: to be killed, stopped and frozen; and its standby, to be promoted.
 //!
 //! Its programs are found as scripts/with-postgres finds them.
 
@@ -36,25 +36,72 @@ struct Programs {
 impl Postgres {
     /// Makes one, and starts it.
     pub async fn start() -> Postgres {
-        let programs = Programs::find();
-        // Not where the environment may say: that may be a folder of root's own.
-        let folder = tempfile::Builder::new().prefix("portcullis-faults").tempdir_in("/tmp").unwrap();
         let password = portcullis::secret::base64url(&portcullis::secret::random::<16>());
-        let password_file = folder.path().join("password");
-        fs::write(&password_file, &password).unwrap();
-        for owned in [folder.path(), &password_file] {
-            if let Some((user, group)) = programs.user {
-                chown(owned, Some(user), Some(group)).unwrap();
-            }
-        }
-        let mut initdb = programs.command("initdb", folder.path());
+        let mut server = Postgres::nowhere(password);
+        server.file("password", &server.password);
+        let mut initdb = server.command("initdb");
         initdb.args(["-D", "data", "-U", "postgres", "--pwfile=password", "--auth-local=trust"]);
         initdb.args(["--auth-host=password", "--encoding=UTF8", "--locale=C", "--no-sync"]);
-        let made = initdb.output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut server = Postgres { folder, programs, port: free_port(), password, postmaster: None };
+        succeed(&mut initdb);
         server.start_again().await;
         server
+    }
+
+    /// A standby that follows this one; from now on no commit is acknowledged that it does not have.
+    pub async fn standby(&self) -> Postgres {
+        let mut standby = Postgres::nowhere(self.password.clone());
+        let mut copy = standby.command("pg_basebackup");
+        copy.args(["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        succeed(copy.args(["--dbname", &self.url()]));
+        standby.start_again().await;
+        self.sql("alter system set synchronous_standby_names = '*'").await;
+        self.sql("select pg_reload_conf()").await;
+        let began = Instant::now();
+        while !self.sql("select from pg_stat_replication where sync_state = 'sync'").await {
+            assert!(began.elapsed() < TOO_LONG, "{}", standby.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        standby
+    }
+
+    /// Makes a standby a server by itself; it takes writes when this returns.
+    pub async fn promote(&self) {
+        assert!(self.sql("select where pg_promote()").await, "{}", self.log());
+    }
+
+    fn nowhere(password: String) -> Postgres {
+        // Not where the environment may say: that may be a folder of root's own.
+        let folder = tempfile::Builder::new().prefix("portcullis-faults").tempdir_in("/tmp").unwrap();
+        let server =
+            Postgres { folder, programs: Programs::find(), port: free_port(), password, postmaster: None };
+        server.owns(server.folder.path());
+        server
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        let file = self.folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        self.owns(&file);
+    }
+
+    fn owns(&self, path: &Path) {
+        if let Some((user, group)) = self.programs.user {
+            chown(path, Some(user), Some(group)).unwrap();
+        }
+    }
+
+    fn command(&self, name: &str) -> Command {
+        self.programs.command(name, self.folder.path())
+    }
+
+    /// Whether it has a row.
+    async fn sql(&self, sql: &'static str) -> bool {
+        let mut connection = PgConnection::connect(&self.url()).await.unwrap();
+        sqlx::query(sql).fetch_optional(&mut connection).await.unwrap().is_some()
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     pub fn url(&self) -> String {
@@ -64,7 +111,7 @@ impl Postgres {
     /// Starts what was stopped or killed; it answers when this returns.
     pub async fn start_again(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let mut command = self.programs.command("postgres", self.folder.path());
+        let mut command = self.command("postgres");
         command.args(["-D", "data", "-p", &self.port.to_string()]);
         command.args([
             "-c",
@@ -154,10 +201,11 @@ impl Programs {
         // The newest first.
         installed.sort_by_key(|folder| std::cmp::Reverse(version_in(folder)));
         folders.extend(installed);
-        let all_there =
-            |folder: &&PathBuf| ["postgres", "initdb"].iter().all(|name| folder.join(name).is_file());
+        let all_there = |folder: &&PathBuf| {
+            ["postgres", "initdb", "pg_basebackup"].iter().all(|name| folder.join(name).is_file())
+        };
         let folder = folders.iter().find(all_there).cloned().expect(
-            "no Postgres to kill: install the package `postgresql`, or set PG_BIN to the folder that has initdb and postgres",
+            "no Postgres to kill: install the package `postgresql`, or set PG_BIN to the folder that has initdb, postgres and pg_basebackup",
         );
         Programs { folder, user }
     }
@@ -170,6 +218,11 @@ impl Programs {
         }
         command
     }
+}
+
+fn succeed(command: &mut Command) {
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// The user and group of this name.

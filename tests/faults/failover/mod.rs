@@ -1,13 +1,6 @@
-//! Replicas of the real program on a Postgres that is itself replicated: its primary dies under load, and its standby takes
-//! over.
-
-#![cfg(target_os = "linux")]
+//! Two replicas on a Postgres that is itself replicated: its primary dies under load, and its standby takes over.
 
 mod load;
-mod postgres;
-#[path = "../cli/program.rs"]
-#[allow(dead_code, reason = "the tests of the command line need the rest of it")]
-mod program;
 mod switch;
 
 use std::sync::Arc;
@@ -18,9 +11,10 @@ use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use load::{Client, text};
-use postgres::Postgres;
-use program::Place;
 use switch::Switch;
+
+use crate::postgres_server::Postgres;
+use crate::program::{self, Place};
 
 /// How long all is well before the fault and after it, and how long nobody is primary.
 const A_WHILE: Duration = Duration::from_millis(1500);
