@@ -24,6 +24,7 @@ use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type};
 
+use super::held::Transaction;
 use super::lanes::{End, Lane, Lanes};
 use super::patience;
 use super::pool::Pool;
@@ -46,7 +47,7 @@ pub enum Db {
 #[derive(Debug)]
 pub enum Tx {
     /// With whether its statements may have names.
-    Postgres(sqlx::Transaction<'static, Postgres>, bool),
+    Postgres(Transaction, bool),
     Sqlite(sqlx::Transaction<'static, Sqlite>, End),
 }
 
@@ -168,7 +169,8 @@ macro_rules! run {
         let Query { sql, target, unencodable } = $query;
         let end = Instant::now() + patience::left();
         let statement = Part::statement(target.system(), sql);
-        let done = in_time(async move {
+        // On the heap: sqlx's futures are deep and wide, and one of them is in each that waits for a statement.
+        let done = in_time(Box::pin(async move {
             if let Some(error) = unencodable {
                 return Err(sqlx::Error::Encode(error));
             }
@@ -181,7 +183,8 @@ macro_rules! run {
                     Ok($postgres(done))
                 }
                 Target::PgPool(pool, arguments) => {
-                    sqlx::query_with(sql, arguments).$fetch(&**pool).await.map($postgres)
+                    let mut on = pool.hold().await?;
+                    sqlx::query_with(sql, arguments).$fetch(&mut *on).await.map($postgres)
                 }
                 Target::PgConnection(on, named, arguments) => {
                     sqlx::query_with(sql, arguments).persistent(named).$fetch(on).await.map($postgres)
@@ -200,7 +203,7 @@ macro_rules! run {
                     sqlx::query_with(sql, arguments).$fetch(on).await.map($sqlite)
                 }
             }
-        });
+        }));
         part(statement, done).await
     }};
 }

@@ -9,10 +9,11 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgPool, Postgres, Transaction};
 
-use super::doubt::Doubt;
+use super::held::{Held, Transaction};
+use super::patience::DEADLINE;
 
 /// In turn:
 /// - how long a statement may run before the server itself cancels it; a little under `DEADLINE`, so that its own
@@ -33,40 +34,23 @@ const BEGIN: &str = "begin; set local statement_timeout = '3500ms'; set local lo
 /// How long a request waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection may take to answer when it is given back.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// The connections. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Pool {
     connections: PgPool,
     /// Whether PgBouncer lends them.
     lent: bool,
-    doubt: Doubt,
 }
 
 impl Pool {
     /// Opens none yet.
     pub(super) fn new(options: PgConnectOptions, max_connections: u32, lent: bool) -> Pool {
         let options = Pool::options(options, lent);
-        let doubt = Doubt::default();
-        let is_doubted = doubt.clone();
         let connections = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A connection that does not answer is dropped, not waited for until TCP gives it up.
-            .after_release(move |connection, _| {
-                let is_doubted = is_doubted.is_raised();
-                Box::pin(async move {
-                    if is_doubted {
-                        return Ok(false);
-                    }
-                    let answered = tokio::time::timeout(RELEASE_TIMEOUT, connection.ping()).await;
-                    answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
-                })
-            })
             .connect_lazy_with(options);
-        Pool { connections, lent, doubt }
+        Pool { connections, lent }
     }
 
     /// As a connection of a pool is opened.
@@ -85,23 +69,26 @@ impl Pool {
     /// One connection of its own, to the same place.
     pub(super) fn apart(&self) -> Pool {
         let options = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let options = options.acquire_timeout(ACQUIRE_TIMEOUT);
+        // Not tested when it is taken: that is a turn more over a line that may be slow, and what is read next tests it, too.
+        let options = options.acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
         let connections = options.connect_lazy_with(self.connect_options().as_ref().clone());
-        Pool { connections, lent: self.lent, doubt: self.doubt.clone() }
+        Pool { connections, lent: self.lent }
     }
 
-    /// Begins a transaction by a task of its own, which goes on if this request is given up (a client that hangs up, a
-    /// deadline) and rolls back what nobody took: a connection whose `begin` was cut off in the middle would go back to the
-    /// pool inside a transaction.
-    pub(super) async fn begin(&self) -> sqlx::Result<Transaction<'static, Postgres>> {
-        let Pool { connections, lent, doubt } = self.clone();
-        let begun = tokio::spawn(async move {
-            match lent {
-                true => doubt.begin(connections.begin_with(BEGIN)).await,
-                false => doubt.begin(connections.begin()).await,
-            }
-        });
-        begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    /// Waits for a connection.
+    pub(super) async fn hold(&self) -> sqlx::Result<Held> {
+        Held::of(&self.connections).await
+    }
+
+    /// Begins a transaction, by a task of its own, which goes on if this request is given up (a client that hangs up), and rolls back what
+    /// nobody took: a connection is not to be closed for that. On a line on which nothing comes back it is.
+    pub(super) async fn begin(&self) -> sqlx::Result<Transaction> {
+        let Pool { connections, lent } = self.clone();
+        let begun = tokio::spawn(tokio::time::timeout(DEADLINE, async move {
+            Held::of(&connections).await?.begin(if lent { BEGIN } else { "begin" }).await
+        }));
+        let begun = begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        begun.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 }
 
