@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::counts::{METHODS, Requests};
@@ -104,13 +105,11 @@ pub(super) fn record(
     present.ended(name, attributes, failed, took);
 }
 
-/// An id has 36 characters.
-const LONGEST_SEGMENT: usize = 40;
-
-/// The path, unless it has something that may be a token that went astray: those are longer than any id.
+/// The path, if all that a client may choose in it are ids: what else stands there may be a name, an address, or a token that went astray.
 fn shown<'t>(path: &'t str, route: &'t str) -> &'t str {
-    let fits = path.split('/').all(|segment| segment.len() <= LONGEST_SEGMENT);
-    if fits { path } else { route }
+    let fits = |(part, pattern): (&str, &str)| part == pattern || Uuid::try_parse(part).is_ok();
+    let as_many = path.split('/').count() == route.split('/').count();
+    if as_many && path.split('/').zip(route.split('/')).all(fits) { path } else { route }
 }
 
 fn route_number(request: &HttpRequest) -> usize {
@@ -126,6 +125,16 @@ fn route_number(request: &HttpRequest) -> usize {
 mod tests {
     use super::super::{endpoints, tutorial_endpoints};
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_where_its_parts_are_ids() {
+        let (route, id) = ("/users/{id}/sessions", "0192f0c1-2b3c-7d4e-8f50-617283940a1b");
+        let of_id = format!("/users/{id}/sessions");
+        assert_eq!(shown(&of_id, route), of_id);
+        assert_eq!(shown("/users/ada@example.com/sessions", route), route);
+        assert_eq!(shown("/docs/a/b", "/docs/{file}"), "/docs/{file}");
+        assert_eq!(shown("/health/live", "/health/live"), "/health/live");
+    }
 
     #[test]
     fn a_path_is_shown_unless_it_may_have_a_token() {

@@ -95,7 +95,7 @@ async fn replaced_before(
         session.filter(|session| generation < session.generation).ok_or(Error::InvalidRefreshToken)?;
     if may_be_used_again(&session, generation, now) {
         // Of parallel requests the first has just moved the end; a late one moves it as any use does.
-        if now - session.last_used_at <= GRACE {
+        if is_just_now(session.last_used_at, now) {
             return Ok(session);
         }
         let extended = sessions::extend(&app.db, id, now, expires_at).await?;
@@ -119,7 +119,27 @@ async fn replaced_before(
 
 fn may_be_used_again(session: &Session, generation: i64, now: DateTime<Utc>) -> bool {
     let replacements = session.generation - generation;
-    let just_replaced = session.rotations.replaced_at(replacements).is_some_and(|at| now <= at + GRACE);
+    let just_replaced = session.rotations.replaced_at(replacements).is_some_and(|at| is_just_now(at, now));
     let successor_arrived = session.arrived > generation;
     just_replaced || !successor_arrived
+}
+
+/// Not so what is still to come, where the clock was set back: a thief could go on until then.
+fn is_just_now(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    (now - at).abs() <= GRACE
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn what_is_still_to_come_is_not_just_now() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let off = [0, 30, -30, 31, -31, -3600].map(TimeDelta::seconds);
+        let just_now = off.map(|off| is_just_now(now - off, now));
+        assert_eq!(just_now, [true, true, true, false, false, false]);
+    }
 }

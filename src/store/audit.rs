@@ -117,8 +117,8 @@ pub struct Filter {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// By how much the time in an id may be off from `at`: ids ascend also while a clock is set back.
-const CLOCKS: TimeDelta = TimeDelta::minutes(1);
+/// By how much the time in an id may be off from `at`: ids ascend also while a clock that was set back catches up.
+const CLOCKS: TimeDelta = TimeDelta::hours(2);
 
 /// What [`page`] asks: a statement for each combination of filters, each led by an index. Ids are made in the order of time, and
 /// so a span of time is one of ids, too.

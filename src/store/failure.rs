@@ -1,10 +1,19 @@
 //! What became of a statement that failed: whether the same request may well succeed later.
 
+use anyhow::anyhow;
+
 use crate::error::Error;
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
-        if is_passing(&error) { Error::Unavailable(error.into()) } else { Error::Internal(error.into()) }
+        match error {
+            // sqlx says that a pool timed out, which reads as if it were too small.
+            sqlx::Error::PoolTimedOut => Error::Unavailable(anyhow!(
+                "no connection to the database in time: it is away or does not answer, or all of DATABASE_MAX_CONNECTIONS are busy"
+            )),
+            error if is_passing(&error) => Error::Unavailable(error.into()),
+            error => Error::Internal(error.into()),
+        }
     }
 }
 
@@ -15,7 +24,6 @@ fn is_passing(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
