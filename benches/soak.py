@@ -25,6 +25,9 @@ ASKERS = 16
 # Of a hundred requests.
 MIX = [("me", 70), ("refresh", 16), ("login", 7), ("logout", 4), ("password", 2), ("register", 1)]
 
+# How much of a minute's requests must be answered in it.
+ANSWERED = 0.95
+
 # How much more memory the last minute may have than the second.
 GROWTH = 1.05
 
@@ -161,9 +164,15 @@ def work(service: Service) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """One that nobody uses, nor is given without asking for it."""
+    for port in random.sample(range(20000, 32000), 1000):
+        with socket.socket() as taken:
+            try:
+                taken.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    sys.exit("soak: no port is free")
 
 
 def minute(services: list[Service], rate: int) -> None:
@@ -182,10 +191,12 @@ def minute(services: list[Service], rate: int) -> None:
         service.memory.append(sorted(samples[service.name])[30])
 
 
-def show(number: int, service: Service) -> None:
+def show(number: int, service: Service, rate: int) -> None:
     with service.lock:
         took, service.took = sorted(service.took), []
         errors = service.errors
+        if len(took) < ANSWERED * 60 * rate:
+            service.wrong.append(f"minute {number}: {len(took)} answers to {60 * rate} requests")
     def at(part: float) -> float:
         return took[min(len(took) - 1, int(len(took) * part))] * 1000 if took else float("nan")
     print(f"{number:>6}  {service.name:<9} {len(took) / 60:>9.1f} {errors:>7} {at(0.5):>8.1f} {at(0.99):>8.1f} "
@@ -228,7 +239,7 @@ def soak(services: list[Service], minutes: int, rate: int) -> None:
         for number in range(1, minutes + 1):
             minute(services, rate)
             for service in services:
-                show(number, service)
+                show(number, service, rate)
     finally:
         for service in services:
             for _ in range(ASKERS):

@@ -22,6 +22,9 @@ pub(super) async fn ready(app: Data<App>) -> Result<impl Responder> {
         Standing::Behind => {
             Err(Error::Unavailable(anyhow!("not ready: migrations are missing; run `portcullis migrate`")))
         }
+        Standing::Broken => Err(Error::Unavailable(anyhow!(
+            "not ready: a migration is missing although later ones were run; `portcullis doctor` names it"
+        ))),
         Standing::Beyond => Err(Error::Unavailable(anyhow!(
             "not ready: a newer version migrated the database, and this one can't work on it any more"
         ))),

@@ -56,17 +56,20 @@ fn look_at_file(url: &str, file: &Path) -> anyhow::Result<Db> {
     if !file.is_file() {
         bail!("there is no file {}", file.display());
     }
-    let mut log = file.as_os_str().to_owned();
-    log.push("-wal");
-    // Whoever opens a file in WAL mode makes two more beside it, unless told that nobody writes: as is so where there are none.
-    let options = SqliteConnectOptions::from_str(url)?
-        .read_only(true)
-        .create_if_missing(false)
-        .immutable(!Path::new(&log).exists())
-        .busy_timeout(DEADLINE);
+    let options = sqlite_to_look_at(url)?;
     let lane =
         Lane::new(SqlitePoolOptions::new().acquire_timeout(DEADLINE).test_before_acquire(false), options);
     Ok(Db::Sqlite { readers: Lanes::new(vec![lane.clone()]), writer: lane.clone(), feed: lane })
+}
+
+/// How a file is opened for a moment that is not to be changed, nor its folder.
+pub(super) fn sqlite_to_look_at(url: &str) -> anyhow::Result<SqliteConnectOptions> {
+    let options = SqliteConnectOptions::from_str(url).context("this is not an SQLite URL")?;
+    let mut log = options.get_filename().as_os_str().to_owned();
+    log.push("-wal");
+    // Whoever opens a file in WAL mode makes two more beside it, unless told that nobody writes: as is so where there are none.
+    let nobody_writes = !Path::new(&log).exists();
+    Ok(options.read_only(true).create_if_missing(false).immutable(nobody_writes).busy_timeout(DEADLINE))
 }
 
 async fn look_at_server(url: &str) -> anyhow::Result<Db> {

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -32,6 +32,8 @@ pub enum Standing {
     Fit,
     /// Migrations of this program are missing.
     Behind,
+    /// One is missing although later ones were applied: no migrator goes on from there.
+    Broken,
     /// Newer than this program may run on.
     Beyond,
 }
@@ -45,22 +47,35 @@ fn newest() -> i64 {
     numbers().last().copied().unwrap_or(0)
 }
 
-/// The newest migration that was applied; and the one that a program must know at least to run on the schema.
+/// The newest migration that was applied; how many of those up to `$1` were; and the one that a program must know at least to
+/// run on the schema.
 const APPLIED: &str = "select (select max(version) from _sqlx_migrations where success), \
+                       (select count(*) from _sqlx_migrations where success and version <= $1), \
                        (select lowest from compatibility where id = 1)";
 
-type Applied = (Option<i64>, Option<i64>);
+type Applied = (Option<i64>, i64, Option<i64>);
 
-/// Whether this program can work on the schema as it is now.
+async fn applied(db: &Db) -> Result<Applied> {
+    db.query(APPLIED).bind(newest()).fetch_one().await
+}
+
+/// Whether this program can work on the schema as it is now. Each look at readiness asks: one query, of which little comes back.
 pub async fn standing(db: &Db) -> Result<Standing> {
-    let (applied, lowest): Applied = db.query(APPLIED).fetch_one().await?;
-    Ok(if lowest > Some(newest()) {
+    Ok(standing_of(applied(db).await?))
+}
+
+fn standing_of((applied, known, lowest): Applied) -> Standing {
+    let newest = newest();
+    if lowest > Some(newest) {
         Standing::Beyond
-    } else if applied < Some(newest()) {
+    // They are numbered without a gap.
+    } else if known < applied.unwrap_or(0).min(newest) {
+        Standing::Broken
+    } else if applied < Some(newest) {
         Standing::Behind
     } else {
         Standing::Fit
-    })
+    }
 }
 
 /// Demands a schema that this program can work on. None can be made by way of PgBouncer: the migrator's lock belongs to a
@@ -68,13 +83,17 @@ pub async fn standing(db: &Db) -> Result<Standing> {
 pub(super) async fn demand(db: &Db) -> anyhow::Result<()> {
     let begun = "select to_regclass('compatibility') is not null";
     let (begun,): (bool,) = db.query(begun).fetch_one().await.map_err(cause)?;
-    if !begun || standing(db).await.map_err(cause)? == Standing::Behind {
-        bail!(
-            "migrations are missing, and can't be made through PgBouncer: run `portcullis migrate` with a DATABASE_URL that \
-             leads to Postgres itself, without pgbouncer=true"
-        );
+    let missing = "migrations are missing, and can't be made through PgBouncer: run `portcullis migrate` with a DATABASE_URL \
+                   that leads to Postgres itself, without pgbouncer=true";
+    ensure!(begun, missing);
+    let applied = applied(db).await.map_err(cause)?;
+    match standing_of(applied) {
+        Standing::Behind => bail!(missing),
+        Standing::Broken => {
+            bail!("a migration is missing although later ones were run: `portcullis doctor` names it")
+        }
+        Standing::Fit | Standing::Beyond => may_run_on(applied),
     }
-    may_run_on(db.query(APPLIED).fetch_one().await.map_err(cause)?)
 }
 
 /// What a command tells, rather than what a client is told.
@@ -89,14 +108,44 @@ fn cause(error: Error) -> anyhow::Error {
 #[derive(Debug, Default)]
 pub struct State {
     pub applied: usize,
-    /// Not applied yet.
+    /// Not applied yet: those after the last that was.
     pub missing: usize,
     /// Unknown here: a newer program's.
     pub newer: Vec<i64>,
     /// Whether those keep this program from running.
     pub is_beyond: bool,
-    /// Not finished, or applied from another text.
+    /// Not finished, applied from another text, or missing although later ones were applied.
     pub broken: Vec<i64>,
+}
+
+/// What the migrator has written down: a version, whether it was finished, and the checksum of its text.
+pub(super) type Record = (i64, bool, Vec<u8>);
+
+pub(super) const RECORDS: &str = "select version, success, checksum from _sqlx_migrations order by version";
+
+impl State {
+    /// By all records. Whether newer ones keep this program from running, they don't tell.
+    pub(super) fn of(records: &[Record], in_postgres: bool) -> State {
+        let known = if in_postgres { &POSTGRES } else { &SQLITE };
+        let mut state = State::default();
+        let newer = |version| known.iter().all(|migration| migration.version != version);
+        state.newer.extend(records.iter().map(|(version, ..)| *version).filter(|version| newer(*version)));
+        let newest = records.last().map_or(0, |(version, ..)| *version);
+        for migration in known.iter() {
+            let version = migration.version;
+            match records.iter().find(|(applied, ..)| *applied == version) {
+                Some((_, success, checksum)) => {
+                    state.applied += 1;
+                    if !success || *migration.checksum != **checksum {
+                        state.broken.push(version);
+                    }
+                }
+                None if version < newest => state.broken.push(version),
+                None => state.missing += 1,
+            }
+        }
+        state
+    }
 }
 
 /// Looks, and changes nothing.
@@ -106,28 +155,8 @@ pub async fn state(db: &Db) -> Result<State> {
         "select exists (select 1 from sqlite_master where name = '_sqlx_migrations')",
     );
     let (begun,): (bool,) = db.query_either(sql.0, sql.1).fetch_one().await?;
-    let known = match db {
-        Db::Postgres(_) => &POSTGRES,
-        Db::Sqlite { .. } => &SQLITE,
-    };
-    let mut state = State { missing: known.iter().count(), ..State::default() };
-    if !begun {
-        return Ok(state);
-    }
-    let sql = "select version, success, checksum from _sqlx_migrations order by version";
-    let applied: Vec<(i64, bool, Vec<u8>)> = db.query(sql).fetch_all().await?;
-    for (version, success, checksum) in applied {
-        match known.iter().find(|migration| migration.version == version) {
-            None => state.newer.push(version),
-            Some(migration) => {
-                state.missing -= 1;
-                state.applied += 1;
-                if !success || *migration.checksum != *checksum {
-                    state.broken.push(version);
-                }
-            }
-        }
-    }
+    let records: Vec<Record> = if begun { db.query(RECORDS).fetch_all().await? } else { Vec::new() };
+    let mut state = State::of(&records, matches!(db, Db::Postgres(_)));
     state.is_beyond = !state.newer.is_empty() && standing(db).await? == Standing::Beyond;
     Ok(state)
 }
@@ -137,7 +166,7 @@ pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<(
     let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());
     let mut connection = connect.await.context("no answer within 10 s")??;
     POSTGRES.run(&mut connection).await?;
-    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).bind(newest()).fetch_one(&mut connection).await?;
     connection.close().await?;
     may_run_on(applied)
 }
@@ -152,7 +181,7 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
     let mut connection = options.connect().await?;
     apply_to_sqlite(&mut connection).await?;
-    let applied: Applied = query_as(APPLIED).fetch_one(&mut connection).await?;
+    let applied: Applied = query_as(APPLIED).bind(newest()).fetch_one(&mut connection).await?;
     connection.close().await?;
     may_run_on(applied)
 }
@@ -162,7 +191,7 @@ pub(super) async fn apply_to_sqlite(connection: &mut SqliteConnection) -> anyhow
     Ok(SQLITE.run(connection).await?)
 }
 
-fn may_run_on((applied, lowest): Applied) -> anyhow::Result<()> {
+fn may_run_on((applied, _, lowest): Applied) -> anyhow::Result<()> {
     let (applied, lowest, newest) = (applied.unwrap_or(0), lowest.unwrap_or(0), newest());
     if lowest > newest {
         bail!(

@@ -66,10 +66,15 @@ async fn a_schema_of_another_version_and_a_clock_that_is_behind_are_told() {
     server.sql("update audit_events set at = '2999-02-03T04:05:06.000000+00:00'").execute().await.unwrap();
     has(&found(&server, &[]), "clock", "warning", "2999-02-03");
     server.sql("delete from _sqlx_migrations where version = 2").execute().await.unwrap();
-    has(&found(&server, &[]), "migrations", "warning", "1 are missing");
+    has(&found(&server, &[]), "migrations", "problem", "of [2]");
     server.sql("update _sqlx_migrations set version = 4711 where version = 3").execute().await.unwrap();
     let wrong = found(&server, &[]);
-    has(&wrong[..1], "migrations", "problem", "newer version");
+    has(&wrong[..1], "migrations", "warning", "newer version");
+    has(&wrong[1..], "migrations", "problem", "of [2, 3]");
+
+    let server = Server::with(&[SECRET]).await;
+    server.sql("delete from _sqlx_migrations where version = 13").execute().await.unwrap();
+    has(&found(&server, &[]), "migrations", "warning", "1 are missing");
 }
 
 #[actix_web::test]

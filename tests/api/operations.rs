@@ -23,6 +23,11 @@ async fn a_service_that_stops_or_lacks_migrations_is_live_but_not_ready() {
     server.sql("delete from _sqlx_migrations where version = 13").execute().await.unwrap();
     server.get("/health/ready").expect_problem(503, "unavailable").await;
 
+    // No start could run it any more.
+    let server = Server::start().await;
+    server.sql("delete from _sqlx_migrations where version = 2").execute().await.unwrap();
+    server.get("/health/ready").expect_problem(503, "unavailable").await;
+
     let server = Server::start().await;
     server.app.begin_drain();
     server.get("/health/ready").expect_problem(503, "unavailable").await;

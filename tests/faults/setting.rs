@@ -1,7 +1,10 @@
 //! Where a test takes place: the program with its settings.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::program::{Place, Server};
@@ -20,9 +23,12 @@ pub fn place() -> Place {
         .with("ADMIN_PASSWORD", ADMIN_PASSWORD)
 }
 
-/// One that nobody uses at the moment.
+/// One that nobody uses at the moment, nor is given without asking for it: what is killed leaves it free for seconds.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: LazyLock<AtomicU16> =
+        LazyLock::new(|| AtomicU16::new((RandomState::new().hash_one(()) % 12_000) as u16));
+    let mut ports = (0..12_000).map(|_| 20_000 + NEXT.fetch_add(1, Relaxed) % 12_000);
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("no port is free")
 }
 
 /// Ends the service, and demands that it never lost its head.

@@ -16,6 +16,53 @@ fn statements(text: &str) -> Vec<String> {
     words.filter(|one| !one.is_empty()).collect()
 }
 
+/// The parts between commas, but for those in parentheses or in a text.
+fn clauses(text: &str) -> Vec<&str> {
+    let (mut depth, mut quoted) = (0, false);
+    let parts = text.split(|c| {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0 && !quoted
+    });
+    parts.map(str::trim).collect()
+}
+
+fn has_any(clause: &str, unwanted: &[&str]) -> bool {
+    clause.split([' ', '(', ')']).any(|word| unwanted.contains(&word))
+}
+
+fn adds_column(clause: &str) -> bool {
+    clause.starts_with("add column ")
+        && !has_any(clause, &["unique", "references", "check", "primary"])
+        && (!clause.contains("not null") || has_any(clause, &["default"]))
+}
+
+/// Whether rows of other tables can go as before, whatever stands in the new one: the program of before knows nothing of it.
+fn lets_others_delete(create: &str) -> bool {
+    let body =
+        create.split_once('(').map_or("", |(_, rest)| rest.rsplit_once(')').map_or(rest, |(body, _)| body));
+    let clauses = clauses(body);
+    let must_be_there = |clause: &str| clause.contains("not null") || clause.contains("primary key");
+    clauses.iter().all(|clause| {
+        let times = |what: &str| clause.matches(what).count();
+        // Those of a table's constraint stand elsewhere.
+        let own = clause.split_once("foreign key").map_or("", |(_, rest)| rest);
+        let own = own.split_once(')').map_or("", |(names, _)| names.trim_matches([' ', '(']));
+        let columns: Vec<_> = own.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let nulled = times("on delete set null");
+        let can_be_null = !must_be_there(clause)
+            && !clauses.iter().any(|other| {
+                columns.iter().any(|name| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')))
+                    && must_be_there(other)
+            });
+        times("references ") == times("on delete cascade") + nulled && (nulled == 0 || can_be_null)
+    })
+}
+
 /// What of a migration is more than an addition, unless it says that programs which don't know it can't go on.
 fn more_than_added(number: u32, text: &str) -> Vec<String> {
     let statements = statements(text);
@@ -30,15 +77,14 @@ fn more_than_added(number: u32, text: &str) -> Vec<String> {
     let adds = |one: &&String| {
         let words: Vec<_> = one.split([' ', '(']).filter(|word| !word.is_empty()).collect();
         match words[..] {
-            ["create", "table", ..] => true,
+            ["create", "table", ..] => lets_others_delete(one),
             ["create", "index", ..] => true,
             // Of a table that is there already it could refuse what the program of before writes.
             ["create", "unique", "index", _, "on", table, ..] => new.contains(&table),
             ["insert", "into", table, ..] => new.contains(&table),
-            ["alter", "table", _, "add", "column", ..] => {
-                let constrained =
-                    ["unique", "references", "check", "primary"].iter().any(|word| words.contains(word));
-                !constrained && (!one.contains("not null") || words.contains(&"default"))
+            // Postgres takes several changes in one statement.
+            ["alter", "table", _, ..] => {
+                clauses(one.splitn(4, ' ').last().unwrap()).into_iter().all(adds_column)
             }
             _ => false,
         }
@@ -72,6 +118,10 @@ fn the_rule_tells_them_apart() {
         "create table a (\n    id text primary key\n) strict;\ninsert into a (id) values ('x');",
         "-- drop table users;\nalter table users add column a text; create index b on users (a) where a is null;",
         "alter table users add column a bigint not null default 0;",
+        "alter table users add column a text default 'x, drop column email', add column b numeric(3, 1);",
+        "create table a (id text primary key, b text not null references users (id) on delete cascade);",
+        "create table a (id text primary key, b text references users (id) on delete set null) strict;",
+        "create table a (id text, b text, primary key (id), foreign key (b) references users (id) on delete set null);",
     ];
     for text in additions {
         assert_eq!(more_than_added(14, text), Vec::<String>::new(), "{text}");
@@ -87,6 +137,18 @@ fn the_rule_tells_them_apart() {
         "alter table users add column a text not null;",
         "alter table users add column a text unique;",
         "alter table users add column a uuid references roles (name);",
+        "alter table users add column a text, drop column email;",
+        "alter table users add column a text, alter column email set not null;",
+        "alter table users add column a text not null, add column b text default '';",
+        "alter table users add column a text, add column b text unique;",
+        "create table a (id text primary key, b text references users (id));",
+        "create table a (id text primary key references users);",
+        "create table a (id text, b text references users (id) on delete restrict);",
+        "create table a (id text, b text references users (id) on update cascade);",
+        "create table a (id text, b text not null references users (id) on delete set null);",
+        "create table a (id text, b text references users (id) on delete cascade, c text references roles (name));",
+        "create table a (id text, b text, foreign key (b) references users (id));",
+        "create table a (b text not null, foreign key (b) references users (id) on delete set null);",
         "alter table users add constraint a check (email is not null);",
         "create unique index a on users (display_name);",
         "insert into roles (name, description) values ('a', 'b');",

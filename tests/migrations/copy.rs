@@ -80,20 +80,27 @@ async fn sqlite_rows(url: &str, table: &str) -> Vec<String> {
     query_scalar(AssertSqlSafe(sql)).fetch_all(&mut db).await.unwrap()
 }
 
-async fn run(database: Database, url: &str, sql: &'static str) {
+pub async fn run(database: Database, url: &str, sql: &'static str) {
     match database {
-        Database::Postgres => drop(PgConnection::connect(url).await.unwrap().execute(sql).await.unwrap()),
-        Database::Sqlite => drop(SqliteConnection::connect(url).await.unwrap().execute(sql).await.unwrap()),
+        Database::Postgres => {
+            PgConnection::connect(url).await.unwrap().execute(sql).await.unwrap();
+        }
+        Database::Sqlite => {
+            let mut db = SqliteConnection::connect(url).await.unwrap();
+            db.execute(sql).await.unwrap();
+            // Now, with the files beside it.
+            db.close().await.unwrap();
+        }
     }
 }
 
-async fn migrated(database: Database) -> Scratch {
+pub async fn migrated(database: Database) -> Scratch {
     let scratch = Scratch::new(database).await;
     Db::open(&scratch.url(), 1).await.unwrap().close().await;
     scratch
 }
 
-async fn copied(from: &Scratch, to: &Scratch) -> anyhow::Result<Vec<Compared>> {
+pub async fn copied(from: &Scratch, to: &Scratch) -> anyhow::Result<Vec<Compared>> {
     copy(&from.url(), &to.url(), |_| {}).await
 }
 

@@ -2,6 +2,7 @@
 
 mod additive;
 mod copy;
+mod copy_target;
 #[path = "../api/support/database.rs"]
 mod database;
 mod rows;
@@ -98,6 +99,25 @@ async fn eight_that_open_an_empty_database_at_once_all_succeed() {
             all.into_iter().filter_map(|one| one.join().unwrap().err()).collect()
         });
         assert!(failed.is_empty(), "{database:?}: {failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_missing_below_others_is_told_from_one_to_come() {
+    for database in BOTH {
+        let scratch = Scratch::new(database).await;
+        let db = Db::open(&scratch.url(), 1).await.unwrap();
+        for (sql, standing, broken, missing) in [
+            ("delete from _sqlx_migrations where version = 13", Standing::Behind, vec![], 1),
+            ("delete from _sqlx_migrations where version = 2", Standing::Broken, vec![2], 1),
+            ("delete from _sqlx_migrations where version = 12", Standing::Broken, vec![2], 2),
+        ] {
+            copy::run(database, &scratch.url(), sql).await;
+            let state = migrations::state(&db).await.unwrap();
+            assert_eq!(migrations::standing(&db).await.unwrap(), standing, "{database:?}: {sql}");
+            assert_eq!((state.broken, state.missing), (broken, missing), "{database:?}: {sql}");
+        }
+        db.close().await;
     }
 }
 

@@ -110,8 +110,12 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
         }
     }
     if !state.broken.is_empty() {
-        let what = format!("of {:?}, the database has another text, or the half", state.broken);
+        let what = format!(
+            "of {:?}, the database has another text, the half, or nothing although later ones have been run",
+            state.broken
+        );
         report.problem(CHECK, what, "bring back a backup, or ask where this database came from");
+        return Some(false);
     }
     match (state.applied, state.missing) {
         (0, missing) => report.ok(CHECK, format!("no tables yet; the first start runs all {missing}")),
@@ -121,7 +125,7 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
             report.warning(CHECK, format!("{missing} are missing"), todo);
         }
     }
-    Some(state.applied > 0 && state.missing == 0 && state.broken.is_empty())
+    Some(state.applied > 0 && state.missing == 0)
 }
 
 pub async fn check(report: &mut Report, config: &Config, db: &Db, has_tables: bool) {

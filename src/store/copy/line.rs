@@ -15,7 +15,9 @@ use sqlx::{
 
 use super::tables::Table;
 use super::value::{Kind, Value, append_for_copy};
-use crate::store::migrations;
+use crate::private::is_open_to_everyone;
+use crate::store::look::sqlite_to_look_at;
+use crate::store::migrations::{self, RECORDS, Record, State};
 use crate::store::open::{make_sqlite_file, postgres_options, sqlite_options, sqlite_to_read};
 
 /// How long a server may take to answer at first.
@@ -45,8 +47,8 @@ impl Line {
         Ok(Line::Sqlite(line))
     }
 
-    /// To fill, with the present schema, in a transaction, where nobody else writes. `check` is asked before its schema is
-    /// brought up to date.
+    /// To fill, with the present schema, in a transaction, where nobody else writes. `check` is asked before anything is written,
+    /// on a line that can't write.
     pub async fn to_fill(
         url: &str,
         check: impl AsyncFnOnce(&mut Line) -> anyhow::Result<()>,
@@ -54,7 +56,9 @@ impl Line {
         if !url.starts_with("sqlite:") {
             let options = straight(url)?;
             let mut line = Line::Postgres(to_postgres(&options).await?);
+            line.execute("begin read only").await?;
             check(&mut line).await?;
+            line.execute("rollback").await?;
             migrations::run_postgres(&options).await?;
             line.execute("begin").await?;
             return Ok(line);
@@ -62,7 +66,17 @@ impl Line {
         let options = sqlite_options(url)?.disable_statement_logging();
         let file = options.get_filename().to_path_buf();
         if file.exists() {
-            check(&mut Line::Sqlite(options.connect().await?)).await?;
+            let looking = sqlite_to_look_at(url)?.disable_statement_logging();
+            let mut line = Line::Sqlite(looking.connect().await?);
+            check(&mut line).await?;
+            line.close().await?;
+            // Not made private here: who has it open already would go on reading.
+            ensure!(
+                !is_open_to_everyone(&file)?,
+                "{0} can be opened by every user of this machine, and password hashes would be in it. Nothing was copied. Name \
+                 a file that is not there yet, or `chmod 600 {0}`",
+                file.display()
+            );
         }
         make_sqlite_file(&file)?;
         migrations::run_sqlite(&options, &file).await?;
@@ -111,6 +125,36 @@ impl Line {
             }
         };
         Ok(found)
+    }
+
+    /// The tables and views that are in it, or in the schema that is written to; but for what an extension brought along.
+    pub async fn relations(&mut self) -> sqlx::Result<Vec<String>> {
+        let found: Vec<(String,)> = match self {
+            Line::Postgres(line) => {
+                let sql = "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+                           where n.nspname = current_schema and c.relkind in ('r', 'p', 'f', 'v', 'm') \
+                           and not exists (select 1 from pg_depend d where d.classid = 'pg_class'::regclass \
+                           and d.objid = c.oid and d.deptype = 'e') order by 1";
+                query_as(sql).fetch_all(line).await?
+            }
+            Line::Sqlite(line) => {
+                let sql = "select name from sqlite_schema where type in ('table', 'view') \
+                           and name not like 'sqlite\\_%' escape '\\' order by 1";
+                query_as(sql).fetch_all(line).await?
+            }
+        };
+        Ok(found.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// How its schema stands to this program's.
+    pub async fn state(&mut self) -> sqlx::Result<State> {
+        let begun = self.has("_sqlx_migrations").await?;
+        let records: Vec<Record> = match self {
+            _ if !begun => Vec::new(),
+            Line::Postgres(line) => query_as(RECORDS).fetch_all(line).await?,
+            Line::Sqlite(line) => query_as(RECORDS).fetch_all(line).await?,
+        };
+        Ok(State::of(&records, matches!(self, Line::Postgres(_))))
     }
 
     /// The migrations that were applied.

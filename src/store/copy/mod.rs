@@ -20,6 +20,12 @@ use crate::secret::Sha256;
 /// Rows, and bytes of them, that are written at once, at most.
 const BATCH: (usize, usize) = (1000, 4 << 20);
 
+/// Of tables that are in the way.
+const NAMED: usize = 5;
+
+const GIVE_ANOTHER: &str = "Nothing was copied. Give a new file, or a new Postgres database or schema, on which no service was \
+                            started yet";
+
 /// How far a copy is.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
@@ -106,9 +112,7 @@ async fn must_be_at_our_version(line: &mut Line) -> anyhow::Result<()> {
         bail!("there is no schema of Portcullis: check the URL");
     }
     if its > our {
-        bail!(
-            "it was migrated by a newer version of Portcullis (to {its}; this one knows {our}): copy it with that version"
-        );
+        bail!(newer(its));
     }
     if applied != ours {
         bail!(
@@ -119,8 +123,36 @@ async fn must_be_at_our_version(line: &mut Line) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Before a schema is made, or brought up to date: nobody's data may be there.
+fn newer(its: i64) -> String {
+    let our = migrations::numbers().last().copied().unwrap_or(0);
+    format!(
+        "it was migrated by a newer version of Portcullis (to {its}; this one knows {our}): copy it with that version"
+    )
+}
+
+/// Before a schema is made, or brought up to date: nobody's data may be there, and nothing that the schema would meet.
 async fn must_be_unused(line: &mut Line, tables: &[Table], empty: &[Sum]) -> anyhow::Result<()> {
+    let state = line.state().await?;
+    if let Some(its) = state.newer.last() {
+        bail!("{}. Nothing was copied", newer(*its));
+    }
+    if !state.broken.is_empty() {
+        bail!(
+            "its schema is not one of Portcullis: of the migrations {:?} it has another text, the half, or nothing. {GIVE_ANOTHER}",
+            state.broken
+        );
+    }
+    // Where none was run, one of the same name is somebody else's.
+    let is_ours = |name: &String| {
+        name == "_sqlx_migrations" || state.applied > 0 && tables.iter().any(|table| table.name == *name)
+    };
+    let others: Vec<_> = line.relations().await?.into_iter().filter(|name| !is_ours(name)).collect();
+    if !others.is_empty() {
+        let more = others.len().saturating_sub(NAMED);
+        let named = others.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        bail!("it is not empty: there are tables of something else ({named}{more}). {GIVE_ANOTHER}");
+    }
     let mut found = Vec::new();
     for (table, empty) in tables.iter().zip(empty) {
         if empty.rows == 0 && line.has(&table.name).await? {
@@ -158,11 +190,7 @@ fn refuse(found: Vec<(&Table, u64)>) -> anyhow::Result<()> {
     }
     let rows: u64 = found.iter().map(|(_, rows)| rows).sum();
     let counts: Vec<_> = found.iter().map(|(table, rows)| format!("{} {rows}", table.name)).collect();
-    bail!(
-        "it is not empty: {rows} rows ({}). Nothing was copied. Give a new file, or a new Postgres database or schema, \
-         on which no service was started yet",
-        counts.join(", ")
-    )
+    bail!("it is not empty: {rows} rows ({}). {GIVE_ANOTHER}", counts.join(", "))
 }
 
 async fn count(line: &mut Line, table: &Table) -> anyhow::Result<u64> {

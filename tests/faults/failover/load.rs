@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::BACK_WITHIN;
 use crate::program::PASSWORD;
 
 /// Within which each answer must come, whatever the database does.
@@ -99,11 +100,13 @@ impl Client {
         self.expect(200, "POST", "/api/v1/refresh", None, body).await
     }
 
-    /// Tries until it is no 503 any more.
-    pub async fn is_back(&self, username: &str) -> Value {
+    /// Tries until it is no 503 any more, which must be so in time.
+    pub async fn is_back(&self, username: &str, since: Instant) {
         loop {
-            if let Some(tokens) = self.login(username).await {
-                return tokens;
+            let tokens = self.login(username).await;
+            assert!(since.elapsed() < BACK_WITHIN, "{} is not back: {:?}", self.url, since.elapsed());
+            if tokens.is_some() {
+                return;
             }
         }
     }
