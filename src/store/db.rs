@@ -25,9 +25,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
 use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Type};
 
 use super::lanes::{End, Lane, Lanes};
-use super::patience;
 use super::pool::Pool;
 use crate::error::{Error, Result};
+use crate::patience;
 use crate::traces::{Part, part};
 
 /// The database. Clones share its connections.

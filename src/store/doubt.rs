@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::patience::DEADLINE;
+use crate::patience::DEADLINE;
 
 /// For how long after a `begin` was cut off. Its connection is given back at once.
 const DOUBTED_FOR: Duration = Duration::from_secs(5);
