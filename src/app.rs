@@ -19,7 +19,7 @@ use crate::private::{SECRET_FILE, make_secret, read_secret};
 use crate::secret::{Purpose, SecretKey};
 use crate::store::{Db, secret_fingerprint};
 use crate::tls::Tls;
-use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens};
+use crate::tokens::{Changes, EndLinks, Keyring, RefreshTokens, Unnoted};
 use crate::traces::Traces;
 use crate::usage::Usage;
 
@@ -36,6 +36,7 @@ pub struct App {
     pub refresh_tokens: RefreshTokens,
     pub end_links: EndLinks,
     pub changes: Changes,
+    pub unnoted: Unnoted,
     pub guessing: Guessing,
     pub addresses: Addresses,
     pub usage: Usage,
@@ -83,6 +84,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(&secret, previous),
             end_links: EndLinks::new(&secret, previous),
             changes: Changes::new(config.session_cache_size),
+            unnoted: Unnoted::default(),
             guessing: Guessing::new(&secret, config.rate_limit),
             addresses: Addresses::new(config.rate_limit),
             usage: Usage::default(),

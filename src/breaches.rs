@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
+use crate::patience;
 use crate::traces;
 
 /// How long an answer may take.
@@ -53,7 +54,7 @@ impl Breaches {
         if until().is_some_and(|until| Instant::now() < until) {
             return false;
         }
-        let found = service.find(password).await;
+        let found = patience::spend(service.find(password)).await;
         *until() = found.is_err().then(|| Instant::now() + LEFT_ALONE);
         found.unwrap_or_else(|error| {
             tracing::warn!(
@@ -104,5 +105,22 @@ impl Service {
             bail!("the answer is not a list of hashes and counts");
         }
         Ok(has)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_waited_in_vain_has_less_time_for_what_follows() {
+        // Takes connections, and answers none.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let breaches = Breaches::new(Some(&format!("http://{}", silent.local_addr().unwrap()))).unwrap();
+        let left = patience::patiently(async {
+            assert!(!breaches.contain("tidal-lantern-mosaic-42").await);
+            patience::left()
+        });
+        assert!(left.await <= patience::DEADLINE - TIMEOUT);
     }
 }

@@ -26,9 +26,10 @@
 //! | [`app`] | [`App`](app::App): what every request shares |
 //! | [`config`] | the settings |
 //! | [`traces`] | which request a log line belongs to, where it comes from and goes on, and how its time was spent |
+//! | [`patience`] | how long a request waits at most, whatever for |
 //! | [`error`], [`clock`], [`counts`], [`id`], [`private`], [`secret`], [`telemetry`] | what all rooms may use |
 //!
-//! Who may know whom: `cli → http → background, metrics → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → traces → error, clock, counts, id, secret, config`.
+//! Who may know whom: `cli → http → background, metrics → accounts → sessions → api_keys → tokens, limits, mail, usage → audit → store → hasher → traces → patience, error, clock, counts, id, secret, config`.
 //! Arrows go one way, and nothing imports `http` but `cli`; a test holds the rules. A handler may read from `store`;
 //! every write goes through a room, so that sessions are ended and changes noted wherever they must be.
 
@@ -49,6 +50,7 @@ pub mod id;
 pub mod limits;
 pub mod mail;
 pub mod metrics;
+pub mod patience;
 pub mod private;
 pub mod secret;
 pub mod sessions;

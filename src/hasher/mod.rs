@@ -25,6 +25,7 @@ use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use crate::patience;
 use crate::traces::{Part, part};
 pub use foreign::Unusable;
 use foreign::{Memory, Parsed};
@@ -138,7 +139,7 @@ impl Hasher {
     }
 
     async fn wait<T>(&self, work: Work, answered: oneshot::Receiver<T>) -> Result<T> {
-        part(Part::own("hash"), self.done(work, answered)).await
+        patience::spend(part(Part::own("hash"), self.done(work, answered))).await
     }
 
     async fn done<T>(&self, work: Work, answered: oneshot::Receiver<T>) -> Result<T> {
@@ -266,6 +267,16 @@ mod tests {
         blocked.join_all().await.into_iter().for_each(Result::unwrap);
         assert!(matches!(hasher.run(|| panic!("on purpose")).await, Err::<(), _>(Error::Internal(_))));
         assert_eq!(hasher.run(|| 7).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn a_request_has_less_time_for_what_follows() {
+        let (hasher, took) = (Hasher::start(4, 0).unwrap(), Duration::from_millis(20));
+        let left = patience::patiently(async {
+            hasher.run(move || thread::sleep(took)).await.unwrap();
+            patience::left()
+        });
+        assert!(left.await <= patience::DEADLINE - took);
     }
 
     #[tokio::test]

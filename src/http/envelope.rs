@@ -27,7 +27,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::id::UserId;
 use crate::limits::Standing;
-use crate::store::patience::patiently;
+use crate::patience::patiently;
 use crate::traces::{self, Present};
 use crate::usage;
 

@@ -9,9 +9,10 @@ use super::Network;
 use super::turns::{Turn, Turns};
 use crate::counts::Counter;
 use crate::error::{Error, Result};
+use crate::patience;
 use crate::secret::{MacKey, Purpose, SecretKey};
 use crate::store::guesses::{self, GuessId, Guesses};
-use crate::store::{Db, Tx, patience};
+use crate::store::{Db, Tx};
 
 /// How many failures are free, and how long it takes until one is forgotten.
 struct Rule {

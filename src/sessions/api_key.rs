@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::authenticate::USE_NOTED_EVERY;
+use super::authenticate::{USE_NOTED_EVERY, note};
 use crate::api_keys::{PREFIX, digest};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::store::api_keys;
-use crate::tokens::Authenticated;
+use crate::tokens::{Authenticated, Credential};
 
 /// Whether this is meant to be one, and not an access token.
 pub(super) fn is_api_key(text: &str) -> bool {
@@ -29,10 +29,8 @@ pub(super) async fn by_api_key(app: &App, text: &str) -> Result<Arc<Authenticate
     if presence.key_expires_at.is_some_and(|at| at <= now) {
         return Err(Error::ExpiredToken);
     }
-    if presence.key_last_used_at.is_none_or(|at| at <= now - USE_NOTED_EVERY)
-        && let Err(error) = api_keys::set_used(&app.db, &[id], now).await
-    {
-        tracing::warn!("the API key's last use could not be noted: {error}");
+    if presence.key_last_used_at.is_none_or(|at| at <= now - USE_NOTED_EVERY) {
+        note(app, Credential::ApiKey(id), 0, now, api_keys::set_used(&app.db, &[id], now)).await?;
     }
     let (expires_at, roles) = (presence.key_expires_at, presence.key_roles());
     let mut user = presence.user;

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::api_key::{by_api_key, is_api_key};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::patience;
 use crate::store::{api_keys, sessions};
-use crate::tokens::{Authenticated, Claims};
+use crate::tokens::{Authenticated, Claims, Credential};
 
 /// How exactly `last_used_at` is kept: a session or key in constant use is written once in this time.
 pub(super) const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -45,22 +46,45 @@ async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let stale = now - USE_NOTED_EVERY;
     let mut is_noted = true;
     if arrives || presence.session_last_used_at <= stale {
-        let noted = sessions::set_seen(&app.db, claims.sid, claims.generation, now, stale).await;
-        // A database that takes no writes (a full disk, a standby) takes no refresh either, and is read all the same.
-        if let Err(error) = noted {
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            tracing::warn!("that a session was used could not be noted: {cause}");
-            is_noted = !arrives;
-        }
+        let seen = sessions::set_seen(&app.db, claims.sid, claims.generation, now, stale);
+        is_noted = note(app, claims.sid.into(), claims.generation, now, seen).await? || !arrives;
     }
     let found = Authenticated::by_token(&claims, Arc::new(user), stamps, now);
     let found = Arc::new(found.within(presence.quota.quota()));
-    // An arrival is noted before the token is known, and so with its first use that can be: from then on a replaced refresh token
-    // is a stolen one.
+    // An arrival is noted before the token is known, and so with its first use that can be, or soon after: from then on a replaced
+    // refresh token is a stolen one.
     if is_noted {
         app.changes.cache().insert(token.as_bytes(), found.clone(), now);
     }
     Ok(found)
+}
+
+/// Notes that a session or key was used by doing `work`, and tells whether it could; else it is noted later. A database that takes
+/// no writes (a full disk, a standby) takes no refresh either, and is read all the same: without waiting for long, each time least of all.
+pub(super) async fn note(
+    app: &App,
+    credential: Credential,
+    generation: i64,
+    now: DateTime<Utc>,
+    work: impl Future<Output = Result<()>>,
+) -> Result<bool> {
+    if app.unnoted.keeps(credential, generation, now) {
+        return Ok(false);
+    }
+    match patience::briefly(work).await {
+        Ok(()) => app.unnoted.forget(credential, generation),
+        Err(Error::Unavailable(cause)) => {
+            // From when the attempt ended: it took a while.
+            if app.unnoted.keep(credential, generation, now, app.clock.now()) {
+                tracing::warn!(
+                    "that a session or an API key was used could not be noted, and is tried again: {cause:#}"
+                );
+            }
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(true)
 }
 
 /// The claims of a token that is good but for its session.
@@ -73,8 +97,8 @@ pub(super) async fn verified(app: &App, token: &str, now: DateTime<Utc>) -> Resu
     app.keyring.verify(token, now)
 }
 
-/// Writes down which sessions and API keys were used since this was done last: what is answered from memory is not. Uses that can't be
-/// written are lost; the next one is noted again.
+/// Writes down which sessions and API keys were used since this was done last: what is answered from memory is not. Of those, uses that
+/// can't be written are lost, and the next one is noted again. Then what could not be noted with its request.
 pub async fn note_uses(app: &App) -> Result<()> {
     let used = app.changes.cache().take_used();
     for sessions in used.sessions.chunks(NOTED_AT_ONCE) {
@@ -82,6 +106,21 @@ pub async fn note_uses(app: &App) -> Result<()> {
     }
     for keys in used.api_keys.chunks(NOTED_AT_ONCE) {
         api_keys::set_used(&app.db, keys, used.since).await?;
+    }
+    for (credential, unnoted) in app.unnoted.all() {
+        let (generation, at) = (unnoted.generation, unnoted.at);
+        let noted = match credential {
+            Credential::Session(id) => {
+                sessions::set_seen(&app.db, id, generation, at, at - USE_NOTED_EVERY).await
+            }
+            Credential::ApiKey(id) => api_keys::set_used(&app.db, &[id], at).await,
+        };
+        if noted.is_err() {
+            // So that the others come before it the next time.
+            app.unnoted.keep(credential, generation, at, app.clock.now());
+        }
+        noted?;
+        app.unnoted.forget(credential, generation);
     }
     Ok(())
 }

@@ -26,9 +26,9 @@ use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteCon
 
 use super::held::Transaction;
 use super::lanes::{End, Lane, Lanes};
-use super::patience;
 use super::pool::Pool;
 use crate::error::{Error, Result};
+use crate::patience;
 use crate::traces::{Part, part};
 
 /// The database. Clones share its connections.

@@ -12,9 +12,9 @@ use sqlx::{ConnectOptions, Connection};
 use super::db::{Db, Executor};
 use super::lanes::{Lane, Lanes};
 use super::open::postgres_options;
-use super::patience::DEADLINE;
 use super::pool::Pool;
 use crate::error::{Error, Result};
+use crate::patience::DEADLINE;
 
 /// How long Postgres may take to let somebody in.
 const CONNECT: Duration = Duration::from_secs(4);

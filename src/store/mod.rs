@@ -22,7 +22,6 @@ pub mod look;
 pub mod mails;
 pub mod migrations;
 mod open;
-pub mod patience;
 mod pool;
 pub mod quotas;
 pub mod roles;

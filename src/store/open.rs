@@ -13,8 +13,8 @@ use url::Url;
 use super::db::Db;
 use super::lanes::{Lane, Lanes};
 use super::migrations;
-use super::patience::DEADLINE;
 use super::pool::Pool;
+use crate::patience::DEADLINE;
 use crate::private::{make_private_file, make_private_folder};
 
 /// Connections that are there for the same.

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::held::{Held, Transaction};
-use super::patience::DEADLINE;
+use crate::patience::DEADLINE;
 
 /// In turn:
 /// - how long a statement may run before the server itself cancels it; a little under `DEADLINE`, so that its own

@@ -17,6 +17,7 @@ mod rotation;
 mod session_cache;
 mod signing_key;
 mod stamps;
+mod unnoted;
 
 pub use access_token::{Claims, Grant};
 pub use authenticated::{Authenticated, Credential};
@@ -28,3 +29,4 @@ pub use look::{Look, look};
 pub use refresh_token::RefreshTokens;
 pub use session_cache::{SessionCache, Used};
 pub use stamps::{Moment, Stamps, UserStamps};
+pub use unnoted::Unnoted;

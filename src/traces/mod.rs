@@ -143,6 +143,17 @@ pub fn within<F: Future>(present: Arc<Present>, work: F) -> impl Future<Output =
     PRESENT.scope(present, work)
 }
 
+/// Does `work` for the request that is being worked on here, if there is one, on a task of its own.
+pub fn along<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let present = PRESENT.try_with(Arc::clone);
+    async move {
+        match present {
+            Ok(present) => PRESENT.scope(present, work).await,
+            Err(_) => work.await,
+        }
+    }
+}
+
 /// Asks the request that is being worked on here, if there is one.
 pub fn present<T>(ask: impl FnOnce(&Present) -> T) -> Option<T> {
     PRESENT.try_with(|present| ask(present)).ok()

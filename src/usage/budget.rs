@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use chrono::{DateTime, Datelike, Months, Utc};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{date_of, day_of};
 use crate::error::{Error, Result};
 use crate::id::UserId;
+use crate::patience;
 use crate::store::Db;
 use crate::store::quotas::{self, Per, Quota};
+use crate::traces;
 
 /// For how long it is believed that nothing is left; another replica may give something back.
 const REFUSED_FOR: i64 = 1_000_000;
@@ -30,8 +33,8 @@ pub struct Budget {
     /// Since it was last looked for what is idle.
     is_used: AtomicBool,
     takes_ahead: AtomicBool,
-    /// When an attempt failed last. Who waited for it meanwhile does not try again.
-    taking: tokio::sync::Mutex<Option<Instant>>,
+    /// When an attempt failed last, for a request or beside one. Which request waited for it meanwhile does not try again.
+    taking: Mutex<Option<Instant>>,
 }
 
 /// Where a user stands with a quota.
@@ -81,7 +84,7 @@ impl Budget {
             refused_until: AtomicI64::new(i64::MIN),
             is_used: AtomicBool::new(true),
             takes_ahead: AtomicBool::new(false),
-            taking: tokio::sync::Mutex::default(),
+            taking: Mutex::default(),
         }
     }
 
@@ -125,33 +128,43 @@ impl Budget {
     /// Spends one request, of what is held by then, or of what the database has left. `None` in place of a standing: the quota has just been
     /// taken away, or is for another time. Goes on if whoever asked goes away.
     pub async fn ask(self: Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
-        let (db, began) = (db.clone(), Instant::now());
-        let asked = tokio::spawn(async move {
-            let mut failed = self.taking.lock().await;
-            if failed.is_some_and(|failed| began < failed) {
-                return Err(Error::Unavailable(anyhow!("the quota could not be asked for a moment ago")));
-            }
-            if let Some(left) = self.spend(now) {
-                return Ok(Some((true, self.standing(left, now))));
-            }
-            if self.is_refused(now) {
-                return Ok(Some((false, self.standing(0, now))));
-            }
-            let taken = self.take(&db, 1, now).await;
-            if taken.is_err() {
+        let db = db.clone();
+        let work = async move {
+            let mut failed = self.turn().await?;
+            let asked = self.ask_in_turn(&db, now).await;
+            if asked.is_err() {
                 *failed = Some(Instant::now());
             }
-            if let Some(held) = taken? {
-                return Ok(Some((true, self.standing(held, now))));
-            }
-            let present = quotas::by_user(&db, self.user).await?;
-            if present.is_none_or(|present| present.per != self.quota.per) {
-                return Ok(None);
-            }
-            self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
-            Ok(Some((false, self.standing(0, now))))
-        });
-        asked.await.unwrap_or_else(|_| Err(Error::Internal(anyhow!("taking of a quota was given up"))))
+            asked
+        };
+        let asked = patience::spend(tokio::spawn(traces::along(patience::along(work)))).await;
+        asked.unwrap_or_else(|_| Err(Error::Internal(anyhow!("taking of a quota was given up"))))
+    }
+
+    /// Waits for those who take, and tells when one of them failed last; an error where that was meanwhile.
+    async fn turn(&self) -> Result<MutexGuard<'_, Option<Instant>>> {
+        let began = Instant::now();
+        let gone = || Error::Unavailable(anyhow!("the database did not answer who took of the quota before"));
+        let failed = patience::within(self.taking.lock()).await.map_err(|_| gone())?;
+        if failed.is_some_and(|failed| began < failed) { Err(gone()) } else { Ok(failed) }
+    }
+
+    async fn ask_in_turn(&self, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
+        if let Some(left) = self.spend(now) {
+            return Ok(Some((true, self.standing(left, now))));
+        }
+        if self.is_refused(now) {
+            return Ok(Some((false, self.standing(0, now))));
+        }
+        if let Some(held) = self.take(db, 1, now).await? {
+            return Ok(Some((true, self.standing(held, now))));
+        }
+        let present = quotas::by_user(db, self.user).await?;
+        if present.is_none_or(|present| present.per != self.quota.per) {
+            return Ok(None);
+        }
+        self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
+        Ok(Some((false, self.standing(0, now))))
     }
 
     /// Takes a part of what is left, `spent` of which is spent already, and tells how much is held then.
@@ -188,22 +201,24 @@ impl Budget {
         }
         let db = db.clone();
         tokio::spawn(async move {
-            let turn = self.taking.lock().await;
-            // Its failure is told to who needs more than is held.
-            let _ = self.take(&db, 0, now).await;
-            drop(turn);
+            if let Ok(mut failed) = self.turn().await
+                && self.take(&db, 0, now).await.is_err()
+            {
+                *failed = Some(Instant::now());
+            }
             self.takes_ahead.store(false, SeqCst);
         });
     }
 
     /// Gives back what is held.
     pub async fn give_back(&self, db: &Db) -> Result<()> {
-        let _turn = self.taking.lock().await;
+        let mut failed = self.taking.lock().await;
         let (of, held) = unpacked(self.held.fetch_and(packed(i64::MAX, 0), SeqCst));
         if held > 0 {
             let given = quotas::set_given_back(db, self.user, self.quota.per, of, held).await;
             if given.is_err() {
                 self.hold(of, held);
+                *failed = Some(Instant::now());
             }
             given?;
         }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
-use crate::api::support::{Answer, PASSWORD, Server, Tokens};
+use crate::DATABASE;
+use crate::api::support::{Answer, Database, PASSWORD, Server, Tokens};
 
 /// A user, an admin who sets the quota, and the service.
 struct Place {
@@ -18,7 +19,10 @@ struct Place {
 
 impl Place {
     async fn new(settings: &[&str]) -> Place {
-        let server = Server::with(settings).await;
+        Place::on(Server::with(settings).await).await
+    }
+
+    async fn on(server: Server) -> Place {
         let (root, ada) = (server.admin("root").await, server.user("ada").await);
         let me = server.get("/api/v1/me").bearer(&ada.access).expect(200).await.json();
         let path = format!("/api/v1/admin/users/{}/quota", me["id"].as_str().unwrap());
@@ -29,6 +33,12 @@ impl Place {
         let body = json!({ "requests": requests, "per": per });
         let set = self.server.put(&self.path).bearer(&self.root.access).json(body.clone());
         assert_eq!(set.expect(200).await.json(), body);
+    }
+
+    /// What was cached is dropped once more when the replica reads of its own change.
+    async fn settle(&self) {
+        let (newest,): (i64,) = self.server.sql("select seq from newest_change").fetch_one().await.unwrap();
+        self.server.app.changes.seen().wait_for(|seen| *seen >= newest).await.unwrap();
     }
 
     async fn ask(&self) -> Answer {
@@ -265,14 +275,44 @@ async fn two_replicas_that_are_hammered_let_through_what_is_allowed_within_2_per
 async fn requests_do_not_wait_for_the_database_where_a_part_is_held() {
     let place = Place::new(&[]).await;
     place.set(1_000_000, "day").await;
-    // What was cached is dropped once more when the replica reads of its own change.
-    let (newest,): (i64,) = place.server.sql("select seq from newest_change").fetch_one().await.unwrap();
-    place.server.app.changes.seen().wait_for(|seen| *seen >= newest).await.unwrap();
+    place.settle().await;
     place.ask().await;
     // A part of 5,000 is held, and who asks is known.
     place.server.sql("alter table quotas rename to quotas_away").execute().await.unwrap();
     assert_eq!(allowed(&place.server, &place.ada, 100).await, 100);
     place.server.sql("alter table quotas_away rename to quotas").execute().await.unwrap();
+}
+
+/// The next part is being taken beside the requests when they use up this one: who then waits does not go on to try for as long again.
+#[actix_web::test]
+async fn who_waits_for_a_part_that_does_not_come_is_told_so_within_5_seconds() {
+    let (server, proxy) = match DATABASE {
+        Database::Sqlite => (Server::start().await, None),
+        Database::Postgres => {
+            let (server, proxy) = Server::behind_a_proxy().await;
+            (server, Some(proxy))
+        }
+    };
+    let place = Place::on(server).await;
+    place.set(10_000, "day").await;
+    place.settle().await;
+    // A part of 50 is held, and who asks is known.
+    place.ask().await;
+    let _writer = match &proxy {
+        Some(proxy) => {
+            proxy.freeze();
+            None
+        }
+        None => Some(place.server.app.db.begin().await.unwrap()),
+    };
+    for _ in 0..49 {
+        let me = place.server.get("/api/v1/me").bearer(&place.ada.access).within(Duration::from_secs(5));
+        if me.send().await.status != 200 {
+            return;
+        }
+    }
+    let me = place.server.get("/api/v1/me").bearer(&place.ada.access).within(Duration::from_secs(5));
+    me.expect_problem(503, "unavailable").await;
 }
 
 #[actix_web::test]

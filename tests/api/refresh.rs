@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
+use portcullis::sessions::note_uses;
+use portcullis::store::Executor;
 use serde_json::json;
 
-use crate::api::support::{Server, Tokens};
+use crate::DATABASE;
+use crate::api::support::{Database, Server, Tokens};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -206,6 +209,44 @@ async fn replicas_agree_on_the_successor_and_on_what_arrived() {
     one.clock.advance(MINUTE);
     refused(&one, &tokens.refresh).await;
     session_is_over(&two, &there[0]).await;
+}
+
+/// Who can be read is answered, and does not wait each time for what can't be written; it is written when it can be, also if the token
+/// never comes back.
+#[actix_web::test]
+async fn while_writes_hang_a_new_token_is_good_and_its_arrival_is_noted_afterwards() {
+    let server = Server::start().await;
+    let tokens = server.user("ada").await;
+    let next = refresh(&server, &tokens.refresh).await;
+    let mut writer = server.app.db.begin().await.unwrap();
+    let lock = writer.query_either("lock table sessions in share mode", "select 1");
+    lock.execute().await.unwrap();
+    let uses = async {
+        for _ in 0..10 {
+            use_it(&server, &next).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(4), uses).await.expect("all but the first come at once");
+    drop(writer);
+    note_uses(&server.app).await.unwrap();
+    server.clock.advance(MINUTE);
+    refused(&server, &tokens.refresh).await;
+    session_is_over(&server, &next).await;
+}
+
+/// What is wrong with the service itself is no outage.
+#[actix_web::test]
+async fn an_arrival_that_can_never_be_noted_is_an_error() {
+    let server = Server::start().await;
+    let tokens = server.user("ada").await;
+    let broken = match DATABASE {
+        Database::Sqlite => {
+            "create trigger broken before update on sessions begin select raise(abort, 'on purpose'); end"
+        }
+        Database::Postgres => "alter table sessions add constraint broken check (arrived = 0) not valid",
+    };
+    server.sql(broken).execute().await.unwrap();
+    server.get("/api/v1/me").bearer(&tokens.access).expect_problem(500, "internal").await;
 }
 
 #[actix_web::test]
