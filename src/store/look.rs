@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::db::{Db, Executor};
 use super::lanes::{Lane, Lanes};
+use super::migrations;
 use super::open::postgres_options;
 use super::pool::Pool;
 use crate::error::{Error, Result};
@@ -104,6 +105,28 @@ pub async fn server(db: &Db) -> Result<Option<Server>> {
                    - cast(current_setting('superuser_reserved_connections') as bigint) as connections, \
                (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections_in_use";
     db.query(sql).fetch_optional().await
+}
+
+/// Why a service would not make the migrations that are missing: PgBouncer stands between.
+pub async fn unmakeable(db: &Db) -> Option<anyhow::Error> {
+    match db {
+        Db::Postgres(pool) if pool.is_lent() => migrations::demand(db).await.err(),
+        _ => None,
+    }
+}
+
+/// Names of a few tables and views beside which no migration is to be begun; those of Postgres' extensions are not.
+pub async fn other_tables(db: &Db) -> Result<Vec<String>> {
+    let sql = (
+        "select cast(c.relname as text) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where n.nspname = current_schema() and c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname <> '_sqlx_migrations' \
+         and not exists (select 1 from pg_depend d where d.classid = cast('pg_class' as regclass) \
+             and d.objid = c.oid and d.deptype = 'e') order by c.relname = 'users' desc, 1 limit 3",
+        "select name from sqlite_master where type in ('table', 'view') and substr(name, 1, 7) <> 'sqlite_' \
+         and name <> '_sqlx_migrations' order by name = 'users' desc, name limit 3",
+    );
+    let rows: Vec<(String,)> = db.query_either(sql.0, sql.1).fetch_all().await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
 /// Asks for nothing.

@@ -31,10 +31,24 @@ type Look = Result<[u8; 32], String>;
 
 struct Seen {
     last: Look,
-    /// What was made of is not judged again.
+    /// What was made of is not judged again,
     judged: Look,
+    /// but for a certificate that was ahead of its time.
+    valid_from: Option<DateTime<Utc>>,
     /// Of what is shown.
     good: Look,
+    /// Whether the last word was that the files don't do.
+    complained: bool,
+}
+
+/// What a look at the files led to.
+enum News {
+    /// Something else is shown from now on, which is valid until then.
+    Shown(DateTime<Utc>),
+    /// What is there does not do.
+    Kept(anyhow::Error),
+    /// After that, the files hold again what is shown.
+    Mended,
 }
 
 #[derive(Debug)]
@@ -56,7 +70,13 @@ impl Tls {
         Ok(Some(Tls {
             files,
             shown: Arc::new(Shown(RwLock::new(pair.key))),
-            seen: Mutex::new(Seen { last: look.clone(), judged: look.clone(), good: look }),
+            seen: Mutex::new(Seen {
+                last: look.clone(),
+                judged: look.clone(),
+                valid_from: None,
+                good: look,
+                complained: false,
+            }),
         }))
     }
 
@@ -73,83 +93,139 @@ impl Tls {
     pub fn follow(&self, now: DateTime<Utc>) {
         match self.look(now) {
             None => {}
-            Some(Ok(until)) => {
+            Some(News::Shown(until)) => {
                 let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
                 tracing::info!("a new certificate is shown to new connections; it is valid until {until}");
             }
-            Some(Err(error)) => {
+            Some(News::Kept(error)) => {
                 tracing::warn!("the new certificate is not taken, and the old one stays: {error:#}")
+            }
+            Some(News::Mended) => {
+                tracing::info!(
+                    "the files of the certificate and its key are well again, and are those that are shown"
+                )
             }
         }
     }
 
-    /// Until when what is shown from now on is valid, or why it is not shown; `None` where there is nothing new. What the files
-    /// hold has to be the same at two looks: between the certificate's renewal and the key's they don't fit, and nobody is to
-    /// be told of that.
-    fn look(&self, now: DateTime<Utc>) -> Option<anyhow::Result<DateTime<Utc>>> {
+    /// `None` where there is nothing new. What the files hold has to be the same at two looks: between the certificate's renewal
+    /// and the key's they don't fit, and nobody is to be told of that.
+    fn look(&self, now: DateTime<Utc>) -> Option<News> {
         let held = self.files.read();
         let look = held.as_ref().map(|held| held.digest()).map_err(|error| format!("{error:#}"));
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let settled = seen.last == look;
         seen.last = look.clone();
-        if !settled || seen.judged == look {
+        let is_due = seen.valid_from.is_some_and(|from| from <= now);
+        if !settled || seen.judged == look && !is_due {
             return None;
         }
         seen.judged = look.clone();
+        seen.valid_from = None;
         if seen.good == look {
-            return None;
+            return std::mem::take(&mut seen.complained).then_some(News::Mended);
         }
-        let pair = held.and_then(|held| self.files.pair(&held, now));
-        Some(pair.map(|pair| {
-            *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = pair.key;
-            seen.good = look;
-            pair.not_after
-        }))
+        let pair = held.and_then(|held| self.files.fitting(&held)).and_then(|pair| {
+            seen.valid_from = Some(pair.not_before).filter(|from| *from > now);
+            self.files.demand_valid(&pair, now).map(|()| pair)
+        });
+        seen.complained = pair.is_err();
+        Some(match pair {
+            Ok(pair) => {
+                *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = pair.key;
+                seen.good = look;
+                News::Shown(pair.not_after)
+            }
+            Err(error) => News::Kept(error),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
+
+    use chrono::TimeDelta;
 
     use super::*;
     use crate::clock::Clock;
 
-    /// A certificate and its key.
-    fn made() -> (String, String) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        (made.cert.pem(), made.signing_key.serialize_pem())
+    /// A certificate that is valid from that year on, and its key.
+    fn made(year: i32) -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        wanted.not_before = rcgen::date_time_ymd(year, 1, 1);
+        (wanted.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    /// What is followed, and its two files.
+    struct Followed {
+        tls: Tls,
+        certificate: PathBuf,
+        key: PathBuf,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Followed {
+        fn of((chain, secret): &(String, String), now: DateTime<Utc>) -> Followed {
+            let folder = tempfile::tempdir().unwrap();
+            let [certificate, key] = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
+            fs::write(&certificate, chain).unwrap();
+            crate::private::write_private(&key, secret.as_bytes()).unwrap();
+            let flags =
+                [format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())];
+            let config = crate::cli::config_from(["portcullis", &flags[0], &flags[1]], []).unwrap();
+            let tls = Tls::open(&config, now).unwrap().unwrap();
+            Followed { tls, certificate, key, _folder: folder }
+        }
+
+        /// What came of so many looks.
+        fn looks(&self, number: usize, now: DateTime<Utc>) -> Vec<&'static str> {
+            let look = |_| match self.tls.look(now) {
+                None => "-",
+                Some(News::Shown(_)) => "shown",
+                Some(News::Kept(_)) => "kept",
+                Some(News::Mended) => "mended",
+            };
+            (0..number).map(look).collect()
+        }
     }
 
     #[test]
     fn what_is_the_same_at_two_looks_is_judged_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let [certificate, key] = ["tls.crt", "tls.key"].map(|name| folder.path().join(name));
-        let flags = [format!("--tls-cert={}", certificate.display()), format!("--tls-key={}", key.display())];
-        let config = crate::cli::config_from(["portcullis", &flags[0], &flags[1]], []).unwrap();
-        let (old, new) = (made(), made());
-        fs::write(&certificate, &old.0).unwrap();
-        crate::private::write_private(&key, old.1.as_bytes()).unwrap();
-        let now = Clock::system().now();
-        let tls = Tls::open(&config, now).unwrap().unwrap();
-        // What came of so many looks: nothing, shown, or kept.
-        let looks = |number| {
-            let look = |_| tls.look(now).map_or("-", |came| if came.is_ok() { "shown" } else { "kept" });
-            (0..number).map(look).collect::<Vec<_>>()
-        };
-        assert_eq!(looks(3), ["-", "-", "-"]);
+        let (now, old, new) = (Clock::system().now(), made(2020), made(2020));
+        let files = Followed::of(&old, now);
+        assert_eq!(files.looks(3, now), ["-", "-", "-"]);
         // Between the certificate and the key of a renewal nothing is said.
-        fs::write(&certificate, &new.0).unwrap();
-        assert_eq!(looks(1), ["-"]);
-        fs::write(&key, &new.1).unwrap();
-        assert_eq!(looks(4), ["-", "shown", "-", "-"]);
+        fs::write(&files.certificate, &new.0).unwrap();
+        assert_eq!(files.looks(1, now), ["-"]);
+        fs::write(&files.key, &new.1).unwrap();
+        assert_eq!(files.looks(4, now), ["-", "shown", "-", "-"]);
         // What does not do is told once, and again only where it is something else.
-        fs::write(&key, &old.1).unwrap();
-        assert_eq!(looks(5), ["-", "kept", "-", "-", "-"]);
-        fs::remove_file(&key).unwrap();
-        assert_eq!(looks(5), ["-", "kept", "-", "-", "-"]);
-        // What is shown already is nothing new.
-        crate::private::write_private(&key, new.1.as_bytes()).unwrap();
-        assert_eq!(looks(4), ["-", "-", "-", "-"]);
+        fs::write(&files.key, &old.1).unwrap();
+        assert_eq!(files.looks(5, now), ["-", "kept", "-", "-", "-"]);
+        fs::remove_file(&files.key).unwrap();
+        assert_eq!(files.looks(5, now), ["-", "kept", "-", "-", "-"]);
+        // Who read that also reads, once, that it is over.
+        crate::private::write_private(&files.key, new.1.as_bytes()).unwrap();
+        assert_eq!(files.looks(4, now), ["-", "mended", "-", "-"]);
+        // What nobody was told of is not over either.
+        fs::write(&files.key, &old.1).unwrap();
+        assert_eq!(files.looks(1, now), ["-"]);
+        fs::write(&files.key, &new.1).unwrap();
+        assert_eq!(files.looks(3, now), ["-", "-", "-"]);
+    }
+
+    #[test]
+    fn one_that_is_ahead_of_its_time_is_taken_when_that_comes() {
+        let (now, old, new) = (Clock::system().now(), made(2020), made(2100));
+        let files = Followed::of(&old, now);
+        fs::write(&files.certificate, &new.0).unwrap();
+        fs::write(&files.key, &new.1).unwrap();
+        assert_eq!(files.looks(4, now), ["-", "kept", "-", "-"]);
+        let valid_from: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!(files.looks(2, valid_from - TimeDelta::seconds(1)), ["-", "-"]);
+        assert_eq!(files.looks(3, valid_from), ["shown", "-", "-"]);
     }
 }

@@ -50,6 +50,7 @@ impl Held {
 #[derive(Debug)]
 pub struct Pair {
     pub(super) key: Arc<CertifiedKey>,
+    pub(super) not_before: DateTime<Utc>,
     pub not_after: DateTime<Utc>,
 }
 
@@ -89,6 +90,13 @@ impl Files {
 
     /// The pair that the files held, if it does at this time. What is wrong never quotes them.
     pub fn pair(&self, held: &Held, now: DateTime<Utc>) -> anyhow::Result<Pair> {
+        let pair = self.fitting(held)?;
+        self.demand_valid(&pair, now)?;
+        Ok(pair)
+    }
+
+    /// The same at any time: when it is valid is not looked at.
+    pub(super) fn fitting(&self, held: &Held) -> anyhow::Result<Pair> {
         let (certificate_file, key_file) = (self.certificate.display(), self.key.display());
         let of_certificate = || format!("TLS_CERT, {certificate_file}");
         let of_key = || format!("TLS_KEY, {key_file}");
@@ -115,19 +123,24 @@ impl Files {
                  or RSA of 2048 bits or more"
             ),
         };
+        Ok(Pair { key: Arc::new(key), not_before, not_after })
+    }
+
+    pub(super) fn demand_valid(&self, pair: &Pair, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let (certificate_file, Pair { not_before, not_after, .. }) = (self.certificate.display(), pair);
         let day = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         ensure!(
-            now < not_after,
+            now < *not_after,
             "TLS_CERT, {certificate_file}: it expired at {}. Renew it, or unset TLS_CERT and TLS_KEY",
-            day(not_after)
+            day(*not_after)
         );
         ensure!(
-            not_before <= now,
+            *not_before <= now,
             "TLS_CERT, {certificate_file}: it is valid from {} on, and here it is {}. Check this machine's clock",
-            day(not_before),
+            day(*not_before),
             day(now)
         );
-        Ok(Pair { key: Arc::new(key), not_after })
+        Ok(())
     }
 }
 

@@ -12,10 +12,14 @@ const SECRET: &str = "--secret-key=6f1d0c5be2a94a7f8c3b9e17d2604fa85c7be0931f4d6
 
 /// What it found that is not well: check, verdict, and what that is.
 fn found(server: &Server, flags: &[&str]) -> Vec<(String, String, String)> {
+    found_at(&server.database_url(), flags)
+}
+
+fn found_at(database_url: &str, flags: &[&str]) -> Vec<(String, String, String)> {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     program.current_dir(folder.path()).env_clear().args(["doctor", "--json", SECRET]);
-    let done = program.arg(format!("--database-url={}", server.database_url())).args(flags).output().unwrap();
+    let done = program.arg(format!("--database-url={database_url}")).args(flags).output().unwrap();
     let report: Value =
         serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{error}: {done:?}"));
     let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
@@ -75,6 +79,15 @@ async fn a_schema_of_another_version_and_a_clock_that_is_behind_are_told() {
     let server = Server::with(&[SECRET]).await;
     server.sql("delete from _sqlx_migrations where version = 13").execute().await.unwrap();
     has(&found(&server, &[]), "migrations", "warning", "1 are missing");
+    if DATABASE == Database::Postgres {
+        let url = server.database_url();
+        let wrong =
+            found_at(&format!("{url}{}pgbouncer=true", if url.contains('?') { '&' } else { '?' }), &[]);
+        let told = wrong.iter().find(|(check, ..)| check == "migrations");
+        let (_, verdict, what) = told.expect("nothing is told of migrations");
+        assert_eq!(verdict, "problem");
+        assert!(what.contains("can't be made through PgBouncer: run `portcullis migrate`"), "{what}");
+    }
 }
 
 #[actix_web::test]

@@ -293,8 +293,24 @@ async fn a_database_that_is_damaged_newer_or_out_of_reach_is_told() {
     found.has("migrations", "problem", &["[13]", "later ones"]);
 
     let place = used_place();
+    let newer = "insert into _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) \
+                 select 4711, description, installed_on, success, checksum, execution_time \
+                 from _sqlx_migrations where version = 2";
+    sql(&place, newer).await;
+    Found::of(&place).has("migrations", "warning", &["newer version", "4711"]);
+    sql(&place, "update compatibility set lowest = 4711").await;
+    Found::of(&place).has("migrations", "problem", &["newer version", "4711"]);
+
+    let place = used_place();
     sql(&place, "update _sqlx_migrations set success = false where version = 2").await;
     Found::of(&place).has("migrations", "problem", &["[2]", "backup"]);
+
+    // Tables of somebody else's, as far as one can tell: the start fails, too.
+    let place = used_place();
+    sql(&place, "delete from _sqlx_migrations").await;
+    let found = Found::of(&place).has("migrations", "problem", &["other tables (users, ", "one of its own"]);
+    assert!(!found.done.stdout.contains("first start"), "{:?}", found.done);
+    place.run(&[]).expect(1).says(&["users", "already exists"]);
 
     // Pages in the middle of nothing.
     let place = used_place();

@@ -117,6 +117,9 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
         report.problem(CHECK, what, "bring back a backup, or ask where this database came from");
         return Some(false);
     }
+    if state.missing > 0 && state.newer.is_empty() && !can_be_made(report, db, state.applied == 0).await {
+        return Some(false);
+    }
     match (state.applied, state.missing) {
         (0, missing) => report.ok(CHECK, format!("no tables yet; the first start runs all {missing}")),
         (applied, 0) => report.ok(CHECK, format!("all {applied} have been run")),
@@ -126,6 +129,29 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
         }
     }
     Some(state.applied > 0 && state.missing == 0)
+}
+
+/// Whether a start can make the migrations that are missing.
+async fn can_be_made(report: &mut Report, db: &Db, are_the_first: bool) -> bool {
+    const CHECK: &str = "migrations";
+    let others = if are_the_first { look::other_tables(db).await } else { Ok(Vec::new()) };
+    match others {
+        Ok(names) if names.is_empty() => {}
+        Ok(names) => {
+            let what = format!("this database holds other tables ({}, …)", names.join(", "));
+            report.problem(CHECK, what, "give Portcullis one of its own");
+            return false;
+        }
+        Err(error) => {
+            report.problem(CHECK, cause(error), "check the database's own log");
+            return false;
+        }
+    }
+    if let Some(error) = look::unmakeable(db).await {
+        report.problem(CHECK, format!("{error:#}"), "the service does not start before that");
+        return false;
+    }
+    true
 }
 
 pub async fn check(report: &mut Report, config: &Config, db: &Db, has_tables: bool) {
