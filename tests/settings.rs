@@ -197,6 +197,12 @@ fn metrics_have_a_listener_of_their_own() {
 }
 
 #[test]
+fn a_collectors_address_that_is_none_is_told_with_a_collectors_example() {
+    let found = problems(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]);
+    assert!(found[0].what.ends_with(": http://localhost:4318"), "{}", found[0]);
+}
+
+#[test]
 fn hs256_needs_its_secret() {
     let secret = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     assert!(config(&[], &[("JWT_ALGORITHM", "HS256"), secret]).is_ok());
