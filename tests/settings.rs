@@ -178,6 +178,31 @@ fn all_wrong_settings_are_reported_together() {
 }
 
 #[test]
+fn metrics_have_a_listener_of_their_own() {
+    let bind = |address| ("METRICS_BIND", address);
+    for (host, address) in [
+        ("127.0.0.1", "127.0.0.1:9090"),
+        ("0.0.0.0", "127.0.0.1:9090"),
+        ("127.0.0.1", "[::]:9090"),
+        ("::1", "[::1]:9090"),
+    ] {
+        let found = problems(&[], &[("HOST", host), ("PORT", "9090"), bind(address)]);
+        assert_eq!(names(&found), ["METRICS_BIND"]);
+        assert!(found[0].what.contains("PORT=9090") && found[0].what.contains(host), "{}", found[0]);
+    }
+    assert!(config(&[], &[("PORT", "9091"), bind("127.0.0.1:9090")]).is_ok());
+    assert!(config(&[], &[("PORT", "9090"), bind("127.0.0.2:9090")]).is_ok());
+    assert!(config(&[], &[("HOST", "::1"), ("PORT", "9090"), bind("0.0.0.0:9090")]).is_ok());
+    assert!(config(&[], &[("PORT", "0"), bind("127.0.0.1:0")]).is_ok());
+}
+
+#[test]
+fn a_collectors_address_that_is_none_is_told_with_a_collectors_example() {
+    let found = problems(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]);
+    assert!(found[0].what.ends_with(": http://localhost:4318"), "{}", found[0]);
+}
+
+#[test]
 fn hs256_needs_its_secret() {
     let secret = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
     assert!(config(&[], &[("JWT_ALGORITHM", "HS256"), secret]).is_ok());

@@ -2,6 +2,7 @@
 
 use url::{Host, Url};
 
+use super::value::DEFAULT_PUBLIC_URL;
 use super::{Algorithm, Config, SmtpUrl};
 
 /// Below this a stolen hash is cheap to guess at.
@@ -125,6 +126,21 @@ impl Config {
                 what,
                 "listen on 127.0.0.1, or have TLS here (docs/tls.md) or at a proxy",
             );
+        }
+        let default = Url::parse(DEFAULT_PUBLIC_URL).ok().and_then(|url| url.port());
+        if public_url == DEFAULT_PUBLIC_URL && !tls && self.port != 0 && Some(self.port) != default {
+            let what = format!(
+                "PORT={} and PUBLIC_URL is {public_url}: tokens name an issuer, and mails have links, of another port",
+                self.port
+            );
+            note("PUBLIC_URL", Weight::Warning, what, "set it to the URL that clients use");
+        }
+        if let Some(bind) = self.metrics_bind.filter(|bind| !bind.ip().is_loopback()) {
+            let what = format!(
+                "METRICS_BIND={bind} is not of this machine alone: who reaches it reads what is measured"
+            );
+            let todo = "bind it to 127.0.0.1, or let Prometheus alone reach that port";
+            note("METRICS_BIND", Weight::Warning, what, todo);
         }
         if https && !tls && self.trusted_proxies.is_empty() {
             let what = "PUBLIC_URL is https and TLS_CERT unset, so there is a proxy, and TRUSTED_PROXIES does not name it: all \

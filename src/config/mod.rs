@@ -27,7 +27,7 @@ pub use load::{Problem, collect, dotenv, variables, with_settings};
 pub use mail::{MailFrom, SmtpTls, SmtpUrl};
 use mail::{mail_from, smtp_url, templates_folder};
 pub use telemetry::TracesSampler;
-use telemetry::{bind, part, traces_sampler};
+use telemetry::{bind, clash, endpoint, part, traces_sampler};
 use value::*;
 pub use value::{Algorithm, KeyRotation, LogFormat, Registration};
 
@@ -55,7 +55,7 @@ pub struct Config {
     pub tls_key: Option<PathBuf>,
 
     /// What clients call this service: the issuer (`iss`) of its tokens, and the base of mailed links.
-    #[arg(long, global = true, value_name = "URL", default_value = "http://localhost:8080", value_parser = public_url)]
+    #[arg(long, global = true, value_name = "URL", default_value = DEFAULT_PUBLIC_URL, value_parser = public_url)]
     pub public_url: String,
 
     /// How long the service goes on answering after SIGTERM, 0s to 60s: it says that it is not ready, and closes each
@@ -208,7 +208,7 @@ pub struct Config {
 
     /// An OpenTelemetry collector that traces are sent to by OTLP over HTTP, at /v1/traces: `http://localhost:4318`, say.
     /// Unset: none are.
-    #[arg(long, global = true, value_name = "URL", value_parser = public_url)]
+    #[arg(long, global = true, value_name = "URL", value_parser = endpoint)]
     pub otel_exporter_otlp_endpoint: Option<String>,
 
     /// What this service is called in traces.
@@ -273,6 +273,7 @@ impl Config {
             _ => None,
         };
         found.extend(other.map(|(name, what)| (name, what.to_owned())));
+        found.extend(clash(self));
         let names = [("ADMIN_USERNAME", &self.admin_username), ("ADMIN_EMAIL", &self.admin_email)];
         match (names.into_iter().find(|(_, name)| name.is_some()), &self.admin_password) {
             (Some((name, _)), None) => {

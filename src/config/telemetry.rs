@@ -1,8 +1,9 @@
 //! Where metrics are told, and which traces are sent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::value::{Parsed, one_of};
+use super::Config;
+use super::value::{Parsed, one_of, public_url};
 
 /// Which traces are sent, by the names that OpenTelemetry has for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,27 @@ pub enum TracesSampler {
 pub(super) fn bind(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| {
         format!("{text:?} is not an IP address and a port: 127.0.0.1:9090 for this machine alone, [::]:9090 for all")
+    })
+}
+
+/// Two listeners can't have the same address; one of all addresses has each of them.
+pub(super) fn clash(config: &Config) -> Option<(&'static str, String)> {
+    let (bind, host) = (config.metrics_bind?, config.host);
+    let has = |all: IpAddr, one: IpAddr| {
+        // [::] takes IPv4's, too.
+        all == one || all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
+    };
+    let is_same = has(bind.ip(), host) || has(host, bind.ip());
+    // Port 0 is another one each time.
+    (is_same && bind.port() == config.port && config.port != 0).then(|| {
+        let what = format!("{bind} is taken by HOST={host} and PORT={}: choose another port", config.port);
+        ("metrics_bind", what)
+    })
+}
+
+pub(super) fn endpoint(text: &str) -> Parsed<String> {
+    public_url(text).map_err(|_| {
+        "is not an http or https URL without user, query and fragment: http://localhost:4318".to_owned()
     })
 }
 

@@ -189,6 +189,9 @@ pub(super) fn audience(text: &str) -> Parsed<String> {
 }
 
 /// Without the trailing slash, since paths are appended to it.
+/// With the port that PORT is by default.
+pub(super) const DEFAULT_PUBLIC_URL: &str = "http://localhost:8080";
+
 pub(super) fn public_url(text: &str) -> Parsed<String> {
     let sane = Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https")

@@ -21,7 +21,8 @@ pub async fn backup(url: &str, file: &Path) -> anyhow::Result<Backup> {
     if !url.starts_with("sqlite:") {
         bail!(
             "this is for SQLite; Postgres has a tool of its own, which works while the service runs:\n\n    \
-             pg_dump --format=custom --file={} \"$DATABASE_URL\"\n\npg_restore --no-owner --dbname=URL brings it back",
+             umask 077\n    pg_dump --format=custom --file={} postgres://portcullis@db.example.com/portcullis\n\n\
+             with the URL of DATABASE_URL, without ?pgbouncer=true; pg_restore --no-owner --dbname=URL brings it back",
             file.display()
         );
     }

@@ -103,6 +103,14 @@ pub async fn is_last_admin(tx: &mut Tx, user: UserId) -> Result<bool> {
     Ok(last)
 }
 
+/// Whether an enabled user is an admin.
+pub async fn is_any_enabled_admin(db: impl Executor<'_>) -> Result<bool> {
+    let sql = "select exists (select 1 from user_roles r join users u on u.id = r.user_id \
+               where r.role = $1 and not u.disabled)";
+    let (any,): (bool,) = db.query(sql).bind(ADMIN).fetch_one().await?;
+    Ok(any)
+}
+
 /// Whether anyone is an admin, disabled or not.
 pub async fn is_any_admin(db: impl Executor<'_>) -> Result<bool> {
     let sql = "select exists (select 1 from user_roles where role = $1)";

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
-use x509_parser::parse_x509_certificate;
+use x509_parser::{parse_x509_certificate, x509::X509Version};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -106,6 +106,10 @@ impl Files {
         );
         let chain = chain(&held.certificate).with_context(of_certificate)?;
         let (not_before, not_after) = validity(&chain[0]).with_context(of_certificate)?;
+        ensure!(
+            !is_version_1(&chain[0]),
+            "TLS_CERT, {certificate_file}: it is X.509 version 1; make it with extensions (-addext subjectAltName=…)"
+        );
         let key = private_key(&held.key).with_context(of_key)?;
         let key = match CertifiedKey::from_der(chain, key, &provider()) {
             Ok(key) => key,
@@ -199,4 +203,37 @@ fn validity(certificate: &[u8]) -> anyhow::Result<(DateTime<Utc>, DateTime<Utc>)
         at(times.not_before.timestamp()).zip(at(times.not_after.timestamp()))
     });
     times.context("its first certificate is damaged")
+}
+
+/// As `openssl x509 -req` makes it without extensions; TLS takes version 3 alone.
+fn is_version_1(certificate: &[u8]) -> bool {
+    parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| certificate.version() == X509Version::V1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without extensions.
+    const VERSION_1: &str = "\
+-----BEGIN CERTIFICATE-----\n\
+MIIBJTCBywIUXkQqbbeLGn1+mtMQ8vpsdHmWAHAwCgYIKoZIzj0EAwIwFDESMBAG\n\
+A1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjE0NTgwN1oYDzI1NzQwNjIyMTQ1ODA3\n\
+WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC\n\
+AATeFYDuda8IHPiW/T6A5DgxsyoEuE9eMHzsUHW6GFJiNDD3mpeV5PLx/xACtZB9\n\
+CXx+VmaoVcH3RxtyQinXFs2FMAoGCCqGSM49BAMCA0kAMEYCIQC0bNiFSbfQcglJ\n\
+ZYs38pZtrEBS2ZHj8KYU04LtPA0DfQIhAPOoIKcYHAJ+RDAZuPRAP0EWmOwuEgWR\n\
+rJVJEsqqtKCf\n\
+-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn of_one_without_extensions_it_is_said_how_to_make_another() {
+        let files = Files { certificate: "tls.crt".into(), key: "tls.key".into() };
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem().into_bytes();
+        let held = Held { certificate: VERSION_1.into(), key: Zeroizing::new(key), key_is_open: false };
+        let error = files.fitting(&held).unwrap_err().to_string();
+        for text in ["TLS_CERT, tls.crt", "X.509 version 1", "-addext subjectAltName"] {
+            assert!(error.contains(text), "{error}");
+        }
+    }
 }

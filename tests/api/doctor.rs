@@ -44,7 +44,7 @@ fn has(wrong: &[(String, String, String)], check: &str, verdict: &str, says: &st
 #[actix_web::test]
 async fn beside_a_service_that_is_well_it_finds_nothing() {
     let server = Server::with(&[SECRET]).await;
-    server.user("ada").await;
+    server.admin("ada").await;
     assert_eq!(found(&server, &[]), []);
     has(&found(&server, &["--jwt-algorithm=RS256"]), "keys", "warning", "JWT_ALGORITHM is RS256");
     has(
@@ -66,7 +66,7 @@ async fn beside_a_service_that_is_well_it_finds_nothing() {
 #[actix_web::test]
 async fn a_schema_of_another_version_and_a_clock_that_is_behind_are_told() {
     let server = Server::with(&[SECRET]).await;
-    server.user("ada").await;
+    server.admin("ada").await;
     server.sql("update audit_events set at = '2999-02-03T04:05:06.000000+00:00'").execute().await.unwrap();
     has(&found(&server, &[]), "clock", "warning", "2999-02-03");
     server.sql("delete from _sqlx_migrations where version = 2").execute().await.unwrap();
@@ -93,6 +93,7 @@ async fn a_schema_of_another_version_and_a_clock_that_is_behind_are_told() {
 #[actix_web::test]
 async fn a_key_that_the_secret_does_not_open_is_told() {
     let server = Server::with(&[SECRET]).await;
+    server.admin("ada").await;
     server
         .sql("update signing_keys set private_key = secret_fingerprint.fingerprint from secret_fingerprint")
         .execute()

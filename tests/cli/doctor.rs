@@ -26,10 +26,12 @@ fn place() -> Place {
     Place::new().with("PORT", "0")
 }
 
-/// Where the service has run once.
+/// Where the service has run once, and has an admin.
 fn used_place() -> Place {
     let place = place();
     place.serve(&[]).stop().expect(0);
+    let admin = ["user", "create", "--username=root", "--role=admin", "--bcrypt-cost=4"];
+    place.run_with_input(&admin, PASSWORD).expect(0);
     place
 }
 
@@ -116,7 +118,7 @@ fn all_is_well_and_nothing_is_changed() {
     let place = used_place();
     let before = contents(&place.path("data"));
     let found = Found::of(&place).well();
-    for check in ["settings", "files", "tls", "database", "migrations", "keys", "clock", "mail"] {
+    for check in ["settings", "files", "tls", "database", "migrations", "keys", "admins", "clock", "mail"] {
         assert!(found.rows.iter().any(|(known, ..)| known == check), "no {check} in {:?}", found.rows);
     }
     assert!(contents(&place.path("data")) == before, "it changed data/");
@@ -166,6 +168,8 @@ fn what_is_not_fit_for_production_is_a_problem_behind_https_and_else_a_warning()
     for (flags, says) in [
         (&["--public-url=http://auth.example.com"][..], "in the clear"),
         (&["--host=0.0.0.0"], "HOST=0.0.0.0 without TLS"),
+        (&["--port=3000"], "PORT=3000 and PUBLIC_URL is http://localhost:8080"),
+        (&["--metrics-bind=0.0.0.0:9090"], "METRICS_BIND=0.0.0.0:9090"),
         (&["--public-url=https://auth.example.com"], "TRUSTED_PROXIES"),
         (
             &["--public-url=https://auth.example.com", "--cors-origins=http://localhost:3000"],
@@ -357,6 +361,23 @@ async fn keys_that_no_secret_opens_are_told() {
     Found::of(&place).has("keys", "warning", &["should have been replaced", "keys rotate"]);
     sql(&place, "update signing_keys set private_key = x'00'").await;
     Found::of(&place).has("keys", "problem", &["can't be decrypted", "keys revoke"]);
+}
+
+#[tokio::test]
+async fn that_nobody_may_administer_is_told() {
+    let place = place();
+    place.serve(&[]).stop().expect(0);
+    let create = "portcullis user create --username NAME --role admin";
+    Found::of(&place).has("admins", "warning", &["no user", create]);
+    let first = ["--admin-username=root", "--admin-password=correct-horse-battery"];
+    Found::with(&place, &first).has("admins", "ok", &["the next start makes the first"]);
+
+    let place = used_place();
+    Found::of(&place).has("admins", "ok", &["enabled"]);
+    sql(&place, "update users set disabled = 1").await;
+    Found::of(&place).has("admins", "warning", &["disabled", "portcullis user enable", create]);
+    // No first one is made beside it.
+    Found::with(&place, &first).has("admins", "warning", &["disabled"]);
 }
 
 #[tokio::test]

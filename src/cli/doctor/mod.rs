@@ -3,6 +3,7 @@
 //!
 //! A file for each subject. What a check takes is bounded, also where a database or a mail server is frozen.
 
+mod admins;
 mod clock;
 mod database;
 mod files;
@@ -68,6 +69,7 @@ async fn examine(config: &Config) -> Report {
             database::check(&mut report, config, &db, has_tables).await;
             if has_tables {
                 keys::check(&mut report, config, &db, clock.now()).await;
+                admins::check(&mut report, config, &db).await;
             }
             clock::check(&mut report, &db, &clock, has_tables).await;
         }
