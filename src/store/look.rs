@@ -14,6 +14,7 @@ use super::lanes::{Lane, Lanes};
 use super::migrations;
 use super::open::postgres_options;
 use super::pool::Pool;
+use super::roles;
 use crate::error::{Error, Result};
 use crate::patience::DEADLINE;
 
@@ -127,6 +128,11 @@ pub async fn other_tables(db: &Db) -> Result<Vec<String>> {
     );
     let rows: Vec<(String,)> = db.query_either(sql.0, sql.1).fetch_all().await?;
     Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+/// Whether there is an admin, and an enabled one.
+pub async fn admins(db: &Db) -> Result<(bool, bool)> {
+    Ok((roles::is_any_admin(db).await?, roles::is_any_enabled_admin(db).await?))
 }
 
 /// Asks for nothing.

@@ -2,13 +2,12 @@
 
 use super::report::{Report, cause};
 use crate::config::Config;
-use crate::error::Error;
-use crate::store::{Db, roles};
+use crate::store::{Db, look};
 
 const CHECK: &str = "admins";
 
 pub async fn check(report: &mut Report, config: &Config, db: &Db) {
-    match standing(db).await {
+    match look::admins(db).await {
         Ok((_, true)) => report.ok(CHECK, "there is an enabled admin"),
         // Who is disabled counts there: who disabled them may have meant it.
         Ok((false, _)) if config.admin_password.is_some() => {
@@ -25,9 +24,4 @@ pub async fn check(report: &mut Report, config: &Config, db: &Db) {
         }
         Err(error) => report.problem(CHECK, cause(error), "check the database's own log"),
     }
-}
-
-/// Whether there is an admin, and an enabled one.
-async fn standing(db: &Db) -> Result<(bool, bool), Error> {
-    Ok((roles::is_any_admin(db).await?, roles::is_any_enabled_admin(db).await?))
 }
