@@ -39,7 +39,9 @@ class Service:
         self.name, self.port, self.folder = name, free_port(), folder
         folder.mkdir()
         environment = {"PATH": os.environ["PATH"], "DATABASE_URL": database, "PORT": str(self.port), "BCRYPT_COST": "4",
-                       "RATE_LIMIT": "false", "RUST_LOG": "warn"}
+                       "RATE_LIMIT": "false", "RUST_LOG": "warn",
+                       # Full within the first minute: what grows after that is not what it is meant to keep.
+                       "SESSION_CACHE_SIZE": "100"}
         self.log = (folder / "log").open("wb")
         self.process = subprocess.Popen([program], env=environment, cwd=folder, stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log)
