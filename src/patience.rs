@@ -1,9 +1,9 @@
 //! How long a request waits: for all its statements together, and for what it does before and between them: its turn in a
 //! queue, the hash of a password, the answer of another service.
 //!
-//! A database that answers nothing costs a request no more than [`DEADLINE`] and one more [`LEAST`], in whichever of its
+//! A database that answers nothing costs a request no more than [`DEADLINE`] and one more `LEAST`, in whichever of its
 //! statements it is when that begins, and whatever it still tries then. A hash that alone takes longer than that is not cut short,
-//! and leaves each statement that follows it [`LEAST`].
+//! and leaves each statement that follows it `LEAST`.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub fn along<F: Future>(work: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Does what the request can do without: each statement of it has [`LEAST`].
+/// Does what the request can do without: each statement of it has `LEAST`.
 pub async fn briefly<T>(work: impl Future<Output = T>) -> T {
     spend(WAITED.scope(Cell::new(DEADLINE), work)).await
 }

@@ -97,7 +97,7 @@ impl Target<'_> {
 }
 
 impl Db {
-    /// Begins a transaction, by a task of its own: [`Pool::begin`] says why. On SQLite it takes the writer's place at once
+    /// Begins a transaction, by a task of its own: `Pool::begin` says why. On SQLite it takes the writer's place at once
     /// (`begin immediate`): one that only found out at its first write that another was faster would fail.
     pub async fn begin(&self) -> Result<Tx> {
         in_time(async {

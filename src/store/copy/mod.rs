@@ -1,6 +1,6 @@
 //! Copying all of a database into an empty one, of the same kind or the other.
 //!
-//! What there is to copy is asked of the schema ([`tables`]), not listed here; sealed values are copied as they are, without the
+//! What there is to copy is asked of the schema (`tables`), not listed here; sealed values are copied as they are, without the
 //! secret. The source is read at one moment, so it may be in use; what is written to it afterwards is not in the copy. The target
 //! is filled in one transaction, and compared before that is committed: each table's rows, and a checksum over all that stands
 //! in it. A copy that fails, or is not the same, leaves the target as empty as it was.
