@@ -59,7 +59,8 @@ class Side:
         return self.post("/api/v1/login", {"username": username, "password": PASSWORD})["access_token"]
 
     def anyone(self) -> int:
-        return random.randint(1, self.users)
+        """The number of somebody who can log in: each thousandth is disabled."""
+        return random.randint(0, self.users // 1000 - 1) * 1000 + random.randint(1, 999)
 
     # What is timed, once each
 
