@@ -20,9 +20,10 @@ pub struct Histogram {
 
 impl Histogram {
     pub fn note(&self, took: Duration) {
-        let class = BOUNDS.iter().position(|bound| took.as_micros() <= u128::from(*bound));
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let class = BOUNDS.iter().position(|bound| nanos / 1_000 <= u64::from(*bound));
         self.classes[class.unwrap_or(BOUNDS.len())].add_one();
-        self.sum.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        self.sum.add(nanos);
     }
 
     /// How many were in each class and those below it; the last one has all.

@@ -1,7 +1,6 @@
 //! Requests, by route, method and status: a table that is there from the start, so that to count one is to add to three
 //! of its fields.
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{Counter, Histogram};
@@ -22,7 +21,6 @@ pub const ROUTES: usize = 64;
 #[derive(Debug)]
 pub struct Requests {
     routes: Box<[[Kind; METHODS.len()]]>,
-    in_flight: AtomicI64,
 }
 
 /// The requests of one method to one route.
@@ -35,30 +33,19 @@ struct Kind {
 
 impl Default for Requests {
     fn default() -> Requests {
-        let routes = (0..ROUTES).map(|_| Default::default()).collect();
-        Requests { routes, in_flight: AtomicI64::new(0) }
+        Requests { routes: (0..ROUTES).map(|_| Default::default()).collect() }
     }
 }
 
 impl Requests {
-    /// One has come. It must [end](Self::ended).
-    pub fn began(&self) {
-        self.in_flight.fetch_add(1, Relaxed);
-    }
-
-    /// One to the route with this number has been answered, or given up.
-    pub fn ended(&self, route: usize, method: &str, status: u16, took: Duration) {
-        self.in_flight.fetch_sub(1, Relaxed);
+    /// Counts one to the route with this number, which took so long.
+    pub fn count(&self, route: usize, method: &str, status: u16, took: Duration) {
         let method = METHODS.iter().position(|name| *name == method).unwrap_or(METHODS.len() - 1);
         let status = STATUSES.binary_search(&status).unwrap_or(STATUSES.len());
         if let Some(kind) = self.routes.get(route).map(|route| &route[method]) {
             kind.statuses[status].add_one();
             kind.time.note(took);
         }
-    }
-
-    pub fn in_flight(&self) -> i64 {
-        self.in_flight.load(Relaxed)
     }
 
     /// The times of each method to this route that was asked at all.
@@ -88,13 +75,10 @@ mod tests {
     fn each_request_has_its_place() {
         let requests = Requests::default();
         for (method, status) in [("GET", 200), ("GET", 200), ("GET", 503), ("BREW", 418), ("GET", 599)] {
-            requests.began();
-            requests.ended(7, method, status, Duration::from_millis(1));
+            requests.count(7, method, status, Duration::from_millis(1));
         }
         // Where there is no such route, nothing happens.
-        requests.began();
-        requests.ended(ROUTES, "GET", 200, Duration::ZERO);
-        requests.began();
+        requests.count(ROUTES, "GET", 200, Duration::ZERO);
         let counts: Vec<_> = requests.counts(7).collect();
         assert_eq!(
             counts,
@@ -102,7 +86,6 @@ mod tests {
         );
         assert_eq!(requests.times(7).count(), 2);
         assert_eq!(requests.counts(6).count(), 0);
-        assert_eq!(requests.in_flight(), 1);
         assert!(STATUSES.is_sorted());
     }
 }

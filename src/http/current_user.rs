@@ -12,13 +12,13 @@ use actix_web_httpauth::headers::authorization::{Bearer, Scheme};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use super::envelope::LoggedUser;
-use super::limited::spend;
+use super::limited;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::sessions::{self, Authenticated, Credential};
 use crate::store::users::User;
-use crate::usage::Service;
+use crate::usage::{Budget, Service};
 
 /// The user whose access token or API key the request carries. As an argument of a handler it makes the route a protected one:
 /// without a valid token of a living session, or a key, the handler does not run, and the answer is a 401 (RFC 6750).
@@ -60,22 +60,30 @@ impl FromRequest for CurrentUser {
 impl CurrentUser {
     /// Whose access token or API key this is, wherever the request has it.
     pub(super) fn of(request: &HttpRequest, token: Result<&[u8]>) -> <Self as FromRequest>::Future {
-        match identified(request, token) {
-            Either::Left(found) => match found.into_inner() {
-                Ok(found) if found.0.quota.is_none() => {
-                    Either::Left(ready(Ok(found.counted(request, Service::Own))))
-                }
-                Ok(found) => {
-                    let request = request.clone();
-                    Either::Right(Box::pin(async move { found.admitted(&request, Service::Own).await }))
-                }
-                Err(error) => Either::Left(ready(Err(error))),
-            },
+        let found = match identified(request, token) {
+            Either::Left(found) => found.into_inner(),
             Either::Right(found) => {
                 let request = request.clone();
-                Either::Right(Box::pin(async move { found.await?.admitted(&request, Service::Own).await }))
+                return Either::Right(Box::pin(async move {
+                    found.await?.admitted(&request, Service::Own).await
+                }));
             }
-        }
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Either::Left(ready(Err(error))),
+        };
+        let spent = match found.spend(request) {
+            Ok(spent) => spent,
+            Err(budget) => {
+                let request = request.clone();
+                return Either::Right(Box::pin(async move {
+                    found.ask(&request, budget).await?;
+                    Ok(found.counted(&request, Service::Own))
+                }));
+            }
+        };
+        Either::Left(ready(spent.map(|()| found.counted(request, Service::Own))))
     }
 }
 
@@ -89,27 +97,37 @@ pub(super) struct Identified(Arc<Authenticated>);
 impl Identified {
     /// Lets the request pass, as far as the user's quota goes, and counts it as one for `service`.
     pub async fn admitted(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
-        self.spend(request).await?;
+        self.within_quota(request).await?;
         Ok(self.counted(request, service))
     }
 
     /// As [`admitted`](Self::admitted), but whatever is left of the quota: who has none left can still log out, look after the
     /// account, and, as an admin, see to quotas.
     pub async fn let_in(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
-        match self.spend(request).await {
+        match self.within_quota(request).await {
             Ok(()) | Err(Error::QuotaExceeded { .. }) => Ok(self.counted(request, service)),
             Err(error) => Err(error),
         }
     }
 
-    async fn spend(&self, request: &HttpRequest) -> Result<()> {
-        let Some(quota) = &self.0.quota else { return Ok(()) };
-        let app = request.app_data::<Data<App>>().expect("the server was made with it");
-        spend(app, request, self.0.user.id, quota).await
+    async fn within_quota(&self, request: &HttpRequest) -> Result<()> {
+        match self.spend(request) {
+            Ok(spent) => spent,
+            Err(budget) => self.ask(request, budget).await,
+        }
+    }
+
+    fn spend(&self, request: &HttpRequest) -> Result<Result<()>, Arc<Budget>> {
+        let Some(quota) = &self.0.quota else { return Ok(Ok(())) };
+        limited::spend(app(request), request, self.0.user.id, quota)
+    }
+
+    async fn ask(&self, request: &HttpRequest, budget: Arc<Budget>) -> Result<()> {
+        limited::ask(app(request), request, budget).await
     }
 
     fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
-        let app = request.app_data::<Data<App>>().expect("the server was made with it");
+        let app = app(request);
         let key = match self.0.credential {
             Credential::Session(_) => None,
             Credential::ApiKey(id) => Some(id),
@@ -141,8 +159,12 @@ impl FromRequest for Identified {
     }
 }
 
+fn app(request: &HttpRequest) -> &Data<App> {
+    request.app_data().expect("the server was made with it")
+}
+
 fn identified(request: &HttpRequest, token: Result<&[u8]>) -> Found {
-    let app = request.app_data::<Data<App>>().expect("the server was made with it");
+    let app = app(request);
     let found = token.map(|token| (sessions::known(app, token), token));
     let token = match found {
         Ok((Some(found), _)) => return Either::Left(ready(Ok(Identified::noted(found, request)))),

@@ -53,7 +53,6 @@ pub async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
-    let _in_flight = request.app_data::<Data<App>>().map(|app| app.begin_request());
     let watching = request.app_data::<Watching>().cloned();
     let (parent, state) = parent(request.headers());
     let traces = watching.as_ref().and_then(Watching::traces);
@@ -67,10 +66,9 @@ async fn answer(
     watching: Option<Watching>,
     present: Arc<Present>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, actix_web::Error> {
-    let by_https = request.app_data::<Data<App>>().is_some_and(|app| app.config.is_public_by_https());
-    if let Some(watching) = &watching {
-        watching.began();
-    }
+    let app = request.app_data::<Data<App>>();
+    let _in_flight = app.map(|app| app.begin_request());
+    let by_https = app.is_some_and(|app| app.config.is_public_by_https());
     let (started, method) = (Instant::now(), request.method().clone());
     let mut line = Line { started, method, present: present.clone(), watching, ended: false };
     let id = &present.request_id;
@@ -82,15 +80,13 @@ async fn answer(
             if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
-            let standing = response.request().extensions().get::<Standing>().copied();
+            let limit = response.request().extensions().get::<Standing>().copied();
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
-            if let Some(standing) = standing.filter(|standing| standing.wait.is_some() || !refused) {
-                limited::add_headers(&standing, response.headers_mut());
-            }
+            let limit = limit.filter(|limit| limit.wait.is_some() || !refused);
             let quota = response.request().extensions().get::<usage::Standing>().copied();
-            if let Some(standing) = quota {
-                limited::add_quota_headers(&standing, response.headers_mut());
+            if limit.is_some() || quota.is_some() {
+                limited::add_headers(limit.as_ref(), quota.as_ref(), response.headers_mut());
             }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
@@ -134,7 +130,7 @@ impl Line {
         self.ended = true;
         let took = self.started.elapsed();
         if let Some(watching) = &self.watching {
-            watching.ended(request, &self.method, status, took);
+            watching.count(request, &self.method, status, took);
         }
         if self.present.is_recorded() {
             record(&self.present, request, &self.method, status, took);

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::counts::{METHODS, Requests};
+use crate::counts::METHODS;
 use crate::traces::{Attribute, Present, Traces};
 
 /// What a request is counted under that reached no route, or of which that is not known: it was given up, or its handler
@@ -53,18 +53,11 @@ impl Watching {
         Some((self.0.app.traces.as_ref()?, self.0.app.clock.now()))
     }
 
-    fn requests(&self) -> Option<&Requests> {
-        self.0.app.counts.hot.as_ref().map(|hot| &hot.requests)
-    }
-
-    pub fn began(&self) {
-        self.requests().inspect(|requests| requests.began());
-    }
-
-    pub fn ended(&self, request: Option<&HttpRequest>, method: &Method, status: u16, took: Duration) {
-        if let Some(requests) = self.requests() {
+    /// Counts a request that was answered, or given up.
+    pub fn count(&self, request: Option<&HttpRequest>, method: &Method, status: u16, took: Duration) {
+        if let Some(hot) = &self.0.app.counts.hot {
             let route = request.map_or(0, route_number);
-            requests.ended(route, method.as_str(), status, took);
+            hot.requests.count(route, method.as_str(), status, took);
         }
     }
 }

@@ -91,7 +91,7 @@ impl Metrics {
             }
         }
         page.gauge("portcullis_http_requests_in_flight", "Requests being answered.")
-            .is(requests.map_or(0, |requests| requests.in_flight()));
+            .is(self.app.requests_in_flight());
     }
 
     fn logins(&self, page: &mut Page) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use chrono::{DateTime, Datelike, Months, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{date_of, day_of};
@@ -60,15 +60,22 @@ fn unpacked(word: u64) -> (i64, i64) {
 }
 
 /// The first day of the day or month, and the first one after it.
-fn window(per: Per, now: DateTime<Utc>) -> (i64, i64) {
-    let today = day_of(now);
-    match per {
-        Per::Day => (today, today + 1),
-        Per::Month => {
-            let date = date_of(today);
-            let first = today - i64::from(date.day0());
-            let next = date_of(first).checked_add_months(Months::new(1));
-            (first, next.map_or(first + 31, |next| first + (next - date_of(first)).num_days()))
+#[derive(Clone, Copy)]
+pub struct Window {
+    first: i64,
+    next: i64,
+}
+
+impl Window {
+    pub fn of(per: Per, now: DateTime<Utc>) -> Window {
+        let today = day_of(now);
+        match per {
+            Per::Day => Window { first: today, next: today + 1 },
+            Per::Month => {
+                let date = date_of(today);
+                let first = today - i64::from(date.day0());
+                Window { first, next: first + i64::from(date.num_days_in_month()) }
+            }
         }
     }
 }
@@ -98,13 +105,19 @@ impl Budget {
         self.is_used.swap(false, SeqCst)
     }
 
+    pub fn window(&self, now: DateTime<Utc>) -> Window {
+        Window::of(self.quota.per, now)
+    }
+
     /// Spends one of what is held, and tells how much is left of that; `None` where nothing is held.
-    pub fn spend(&self, now: DateTime<Utc>) -> Option<i64> {
-        self.is_used.store(true, SeqCst);
-        let (first, _) = window(self.quota.per, now);
+    pub fn spend(&self, window: Window) -> Option<i64> {
+        // To look costs less than to write what all threads look at.
+        if !self.is_used.load(SeqCst) {
+            self.is_used.store(true, SeqCst);
+        }
         let spent = self.held.fetch_update(SeqCst, SeqCst, |word| {
-            let (window, held) = unpacked(word);
-            (window >= first && held > 0).then(|| packed(window, held - 1))
+            let (of, held) = unpacked(word);
+            (of >= window.first && held > 0).then(|| packed(of, held - 1))
         });
         spent.ok().map(|before| unpacked(before).1 - 1)
     }
@@ -113,8 +126,7 @@ impl Budget {
         now.timestamp_micros() < self.refused_until.load(SeqCst)
     }
 
-    pub fn standing(&self, held: i64, now: DateTime<Utc>) -> Standing {
-        let (first, next) = window(self.quota.per, now);
+    pub fn standing(&self, held: i64, Window { first, next }: Window, now: DateTime<Utc>) -> Standing {
         let days = |days: i64| Duration::from_secs(u64::try_from(days * 86_400).unwrap_or(0));
         let passed = u64::try_from(now.timestamp() - first * 86_400).unwrap_or(0);
         Standing {
@@ -150,27 +162,28 @@ impl Budget {
     }
 
     async fn ask_in_turn(&self, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
-        if let Some(left) = self.spend(now) {
-            return Ok(Some((true, self.standing(left, now))));
+        let window = self.window(now);
+        let told = |is_allowed, held| Ok(Some((is_allowed, self.standing(held, window, now))));
+        if let Some(left) = self.spend(window) {
+            return told(true, left);
         }
         if self.is_refused(now) {
-            return Ok(Some((false, self.standing(0, now))));
+            return told(false, 0);
         }
-        if let Some(held) = self.take(db, 1, now).await? {
-            return Ok(Some((true, self.standing(held, now))));
+        if let Some(held) = self.take(db, 1, window).await? {
+            return told(true, held);
         }
         let present = quotas::by_user(db, self.user).await?;
         if present.is_none_or(|present| present.per != self.quota.per) {
             return Ok(None);
         }
         self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
-        Ok(Some((false, self.standing(0, now))))
+        told(false, 0)
     }
 
     /// Takes a part of what is left, `spent` of which is spent already, and tells how much is held then.
-    async fn take(&self, db: &Db, spent: i64, now: DateTime<Utc>) -> Result<Option<i64>> {
-        let (first, _) = window(self.quota.per, now);
-        let Some(taken) = quotas::take(db, self.user, self.quota.per, first).await? else {
+    async fn take(&self, db: &Db, spent: i64, window: Window) -> Result<Option<i64>> {
+        let Some(taken) = quotas::take(db, self.user, self.quota.per, window.first).await? else {
             self.left_there.store(0, SeqCst);
             return Ok(None);
         };
@@ -193,20 +206,20 @@ impl Budget {
     }
 
     /// Takes the next part beside the requests, where this one is half spent and was more than a single request.
-    pub fn take_ahead_of(self: Arc<Budget>, held: i64, db: &Db, now: DateTime<Utc>) {
+    pub fn take_ahead_of(self: &Arc<Budget>, held: i64, db: &Db, window: Window) {
         let part = self.part.load(SeqCst);
         let nothing_left = self.left_there.load(SeqCst) == 0;
         if held > part / 2 || part < 2 || nothing_left || self.takes_ahead.swap(true, SeqCst) {
             return;
         }
-        let db = db.clone();
+        let (budget, db) = (self.clone(), db.clone());
         tokio::spawn(async move {
-            if let Ok(mut failed) = self.turn().await
-                && self.take(&db, 0, now).await.is_err()
+            if let Ok(mut failed) = budget.turn().await
+                && budget.take(&db, 0, window).await.is_err()
             {
                 *failed = Some(Instant::now());
             }
-            self.takes_ahead.store(false, SeqCst);
+            budget.takes_ahead.store(false, SeqCst);
         });
     }
 
@@ -239,7 +252,7 @@ mod tests {
             ("2026-12-31T23:59:59Z", Per::Month, ("2026-12-01", "2027-01-01")),
             ("2028-02-29T12:00:00Z", Per::Month, ("2028-02-01", "2028-03-01")),
         ] {
-            let (first, next) = window(per, at.parse().unwrap());
+            let Window { first, next } = Window::of(per, at.parse().unwrap());
             assert_eq!(
                 (date_of(first).to_string(), date_of(next).to_string()),
                 (days.0.into(), days.1.into())
@@ -251,7 +264,7 @@ mod tests {
     fn what_is_held_is_of_one_window() {
         let quota = Quota { requests: 1000, per: Per::Day, version: 1 };
         let budget = Budget::new(UserId::from([1; 16]), quota);
-        let at = |day: i64| DateTime::from_timestamp(day * 86_400, 0).unwrap();
+        let at = |day: i64| Window { first: day, next: day + 1 };
         assert_eq!(budget.spend(at(100)), None);
         assert_eq!((budget.hold(100, 3), budget.hold(100, 2)), (3, 5));
         assert_eq!(

@@ -7,6 +7,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
+
 use super::{OWN, Service, UNKNOWN};
 use crate::id::{ApiKeyId, UserId};
 
@@ -47,7 +49,8 @@ struct Shard(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    counts: HashMap<Place, u64>,
+    /// By ids that are all of our making: nobody can choose them so that they collide.
+    counts: HashMap<Place, u64, RandomState>,
     /// The number of each service that has a name here.
     numbers: HashMap<Arc<str>, u32>,
     /// The names by number.

@@ -33,7 +33,7 @@ use crate::error::Result;
 use crate::id::{ApiKeyId, UserId};
 use crate::store::usage::Count;
 use crate::store::{Db, usage};
-pub use budget::Standing;
+pub use budget::{Budget, Standing};
 use count::{Counters, Kind};
 pub use quota::{Quotas, Spent};
 pub use report::{Report, report};

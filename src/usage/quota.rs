@@ -30,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use foldhash::fast::RandomState;
 
 use super::budget::{Budget, Standing};
 use crate::error::Result;
@@ -40,7 +41,7 @@ use crate::store::quotas::Quota;
 /// The quotas of which this replica holds something.
 #[derive(Default)]
 pub struct Quotas {
-    budgets: RwLock<HashMap<UserId, Arc<Budget>>>,
+    budgets: RwLock<HashMap<UserId, Arc<Budget>, RandomState>>,
     /// Of quotas that were changed.
     retired: Mutex<Vec<Arc<Budget>>>,
 }
@@ -56,34 +57,32 @@ pub enum Spent {
 impl Quotas {
     /// Spends one request of the user's quota, if that can be told from memory.
     pub fn spend(&self, db: &Db, user: UserId, quota: &Quota, now: DateTime<Utc>) -> Spent {
-        let budget = self.budget(user, quota);
-        match budget.spend(now) {
-            Some(left) => {
-                let standing = budget.standing(left, now);
-                budget.take_ahead_of(left, db, now);
-                Spent::Allowed(standing)
-            }
-            None if budget.is_refused(now) => Spent::Refused(budget.standing(0, now)),
-            None => Spent::Unknown(budget),
-        }
-    }
-
-    fn budget(&self, user: UserId, quota: &Quota) -> Arc<Budget> {
-        let is_present = |budget: &&Arc<Budget>| budget.is_of(quota);
         let budgets = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(budget) = budgets.get(&user).filter(is_present) {
-            return budget.clone();
+        if let Some(budget) = budgets.get(&user).filter(|budget| budget.is_of(quota)) {
+            return spend(budget, db, now);
         }
         drop(budgets);
+        spend(&self.made(user, quota), db, now)
+    }
+
+    fn made(&self, user: UserId, quota: &Quota) -> Arc<Budget> {
         let mut budgets = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(budget) = budgets.get(&user).filter(is_present) {
+        if let Some(budget) = budgets.get(&user).filter(|budget| budget.is_of(quota)) {
             return budget.clone();
         }
         let new = Arc::new(Budget::new(user, *quota));
         if let Some(old) = budgets.insert(user, new.clone()) {
-            self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(old);
+            self.retire(old);
         }
         new
+    }
+
+    fn retire(&self, budget: Arc<Budget>) {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).push(budget);
+    }
+
+    fn next_retired(&self) -> Option<Arc<Budget>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// Forgets what is held of a quota that is gone.
@@ -93,9 +92,11 @@ impl Quotas {
 
     /// Gives back what is held of quotas that were changed, and of those that nobody asked for since this was done last; or of all.
     pub async fn give_back(&self, db: &Db, all: bool) -> Result<()> {
-        let retired = std::mem::take(&mut *self.retired.lock().unwrap_or_else(PoisonError::into_inner));
-        for budget in retired {
-            budget.give_back(db).await?;
+        while let Some(budget) = self.next_retired() {
+            if let Err(error) = budget.give_back(db).await {
+                self.retire(budget);
+                return Err(error);
+            }
         }
         let budgets = self.budgets.read().unwrap_or_else(PoisonError::into_inner).clone();
         for (user, budget) in budgets {
@@ -113,5 +114,17 @@ impl Quotas {
             }
         }
         Ok(())
+    }
+}
+
+fn spend(budget: &Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Spent {
+    let window = budget.window(now);
+    match budget.spend(window) {
+        Some(left) => {
+            budget.take_ahead_of(left, db, window);
+            Spent::Allowed(budget.standing(left, window, now))
+        }
+        None if budget.is_refused(now) => Spent::Refused(budget.standing(0, window, now)),
+        None => Spent::Unknown(budget.clone()),
     }
 }

@@ -29,6 +29,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["hasher/foreign"]),
     ("scrypt", &["hasher/foreign"]),
     ("rustix", &["hasher/queue", "cli/doctor", "http/listener: net"]),
+    ("foldhash", &["usage"]),
+    ("itoa", &["http/limited"]),
     ("governor", &["limits/addresses"]),
     ("lettre", &["mail", "config/mail: message::Mailbox"]),
     ("minijinja", &["mail/templates", "http/pages"]),

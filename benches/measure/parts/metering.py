@@ -24,7 +24,7 @@ def measure(bench: Bench) -> list[Row]:
 
         def side(name: str):
             def ask() -> float:
-                told = wrk(service, ROUTE, bench.seconds(3), token=tokens[name])
+                told = wrk(service, ROUTE, bench.seconds(2), token=tokens[name])
                 by_cpu[name].append(told["per_cpu_second"])
                 return told["per_second"]
 
@@ -38,7 +38,7 @@ def measure(bench: Bench) -> list[Row]:
             counting.append(bench.program("counting", "--requests", 5_000_000, "--users", 10_000)["nanoseconds"])
             return counting[-1]
 
-        rates = interleave(bench.rounds(7), **{name: side(name) for name in tokens}, counting=count)
+        rates = interleave(bench.rounds(21), **{name: side(name) for name in tokens}, counting=count)
 
     # Nanoseconds of processor time that a request takes.
     free, bound = ([1e9 / rate for rate in by_cpu[name]] for name in ("free", "bound"))
