@@ -103,3 +103,32 @@ id!(
 pub fn token_id(now: DateTime<Utc>) -> Uuid {
     uuid_at(now)
 }
+
+/// By what someone has shown who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// An access token of this session.
+    Session(SessionId),
+    ApiKey(ApiKeyId),
+}
+
+impl Credential {
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        match self {
+            Credential::Session(id) => id.as_bytes(),
+            Credential::ApiKey(id) => id.as_bytes(),
+        }
+    }
+}
+
+impl From<SessionId> for Credential {
+    fn from(id: SessionId) -> Credential {
+        Credential::Session(id)
+    }
+}
+
+impl From<ApiKeyId> for Credential {
+    fn from(id: ApiKeyId) -> Credential {
+        Credential::ApiKey(id)
+    }
+}

@@ -127,7 +127,7 @@ pub async fn administer(app: &App, id: UserId, changes: &AdminChanges, actor: &A
     };
 
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     let loses_admin =
         changes.disabled == Some(true) || changes.roles.as_ref().is_some_and(|roles| roles.may_take(ADMIN));
     if loses_admin && roles::is_last_admin(&mut tx, id).await? {

@@ -27,7 +27,7 @@ pub async fn delete(app: &App, user: &User, password: &str, client: &Client) -> 
 
 /// Deletes someone's account and all that belongs to it.
 pub async fn delete_user(app: &App, id: UserId, actor: &Actor) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, app.clock.now()).await?;
     if roles::is_last_admin(&mut tx, id).await? {
         return Err(Error::LastAdmin);
     }

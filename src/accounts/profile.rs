@@ -2,9 +2,8 @@
 
 use super::{DisplayName, Username};
 use crate::app::App;
-use crate::audit::Event;
+use crate::audit::{Actor, Event};
 use crate::error::{Broken, Error, Result};
-use crate::sessions::Client;
 use crate::store::changes::Reason;
 use crate::store::users::{self, Edit, User};
 use crate::tokens::Effect;
@@ -17,12 +16,12 @@ pub struct Changes {
 }
 
 /// Changes a user's names, and returns the user as it is then.
-pub async fn update(app: &App, user: &User, changes: &Changes, client: &Client) -> Result<User> {
+pub async fn update(app: &App, user: &User, changes: &Changes, actor: &Actor) -> Result<User> {
     if changes.username.is_none() && changes.display_name.is_none() {
         return users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken);
     }
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
@@ -44,7 +43,7 @@ pub async fn update(app: &App, user: &User, changes: &Changes, client: &Client) 
     ];
     let fields: Vec<_> = fields.into_iter().filter(|(_, changed)| *changed).map(|(field, _)| field).collect();
     if !fields.is_empty() {
-        let updated = client.actor(user.id).did(Event::UserUpdated, user.id).with("fields", fields);
+        let updated = actor.did(Event::UserUpdated, user.id).with("fields", fields);
         app.audit.note(&mut tx, updated, now).await?;
     }
     app.changes.commit(tx, &[Effect::on_user(Reason::UserUpdated, user.id)], now).await?;

@@ -11,7 +11,7 @@ use crate::tokens::Effect;
 /// Sets the user's quota. To set what is set already changes nothing.
 pub async fn set_quota(app: &App, user: UserId, requests: i64, per: Per, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !quotas::set(&mut tx, user, requests, per, now).await? {
         return match quotas::by_user(&mut tx, user).await? {
             Some(_) => Ok(()),
@@ -26,7 +26,7 @@ pub async fn set_quota(app: &App, user: UserId, requests: i64, per: Per, actor: 
 /// Lets the user make as many requests as they like.
 pub async fn remove_quota(app: &App, user: UserId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !quotas::delete(&mut tx, user).await? {
         return Err(Error::NotFound);
     }

@@ -70,7 +70,7 @@ async fn insert(
     registration: &Registration,
     standing: &Standing,
     event: Event,
-    actor: impl FnOnce(UserId) -> Actor,
+    actor: impl Fn(Option<UserId>) -> Actor,
 ) -> Result<User> {
     let Registration { username, email, password, .. } = registration;
     if username.is_none() && email.is_none() {
@@ -92,8 +92,8 @@ async fn insert(
     }
     let hash = app.hasher.hash(password.expose()).await?;
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    match write(app, &mut tx, registration, standing, &hash, event, actor, now).await? {
+    let mut tx = actor(None).begin(&app.db, now).await?;
+    match write(app, &mut tx, registration, standing, &hash, event, |user| actor(Some(user)), now).await? {
         Some(user) => {
             tx.commit().await?;
             Ok(user)

@@ -19,11 +19,12 @@ pub async fn create_role(
     description: Option<&RoleDescription>,
     actor: &Actor,
 ) -> Result<()> {
-    let mut tx = app.db.begin().await?;
+    let now = app.clock.now();
+    let mut tx = actor.begin(&app.db, now).await?;
     if !roles::insert(&mut tx, name, description.map(RoleDescription::as_str)).await? {
         return Err(Error::RoleTaken);
     }
-    app.audit.note(&mut tx, actor.did(Event::RoleCreated, None).with("role", name), app.clock.now()).await?;
+    app.audit.note(&mut tx, actor.did(Event::RoleCreated, None).with("role", name), now).await?;
     tx.commit().await
 }
 
@@ -34,7 +35,7 @@ pub async fn delete_role(app: &App, name: &str, actor: &Actor) -> Result<()> {
         return Err(Error::RoleProtected);
     }
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !roles::hold(&mut tx, name).await? {
         return Err(Error::NotFound);
     }

@@ -60,7 +60,7 @@ pub async fn create(app: &App, user: &User, wanted: &Wanted, actor: &Actor) -> R
     let roles =
         wanted.roles.as_ref().map(|roles| api_keys::narrowed(&user.roles, &Roles::from(roles.join(","))));
     let text = format!("{PREFIX}{}", base64url(&secret::random::<BYTES>()));
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     // Who makes many at once takes turns.
     if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
@@ -88,7 +88,7 @@ pub async fn create(app: &App, user: &User, wanted: &Wanted, actor: &Actor) -> R
 /// Deletes one of the user's keys; [`Error::NotFound`] for one that is gone already or is not the user's.
 pub async fn delete(app: &App, user: UserId, id: ApiKeyId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !api_keys::delete(&mut tx, user, id, now).await? {
         // What another replica deleted a moment ago must be over here, too, when we say so.
         app.changes.cache().forget(user, None);

@@ -1,9 +1,8 @@
-//! What can happen, and who did it.
-
-use std::net::IpAddr;
+//! What can happen.
 
 use serde_json::{Map, Value};
 
+use super::Actor;
 use crate::id::UserId;
 
 /// Something that is kept in the log.
@@ -74,31 +73,6 @@ impl Event {
 
     pub fn named(name: &str) -> Option<Event> {
         Event::NAMED.iter().find(|(known, _)| *known == name).map(|(_, event)| *event)
-    }
-}
-
-/// Who does something, and from where.
-#[derive(Clone, Debug, Default)]
-pub struct Actor {
-    pub(super) id: Option<UserId>,
-    pub(super) ip: Option<String>,
-    pub(super) user_agent: Option<String>,
-}
-
-impl Actor {
-    /// A user, or, with `None`, somebody who is not known.
-    pub fn at(id: Option<UserId>, ip: Option<IpAddr>, user_agent: Option<&str>) -> Actor {
-        Actor { id, ip: ip.map(|ip| ip.to_string()), user_agent: user_agent.map(str::to_owned) }
-    }
-
-    /// The service by itself, or who has its command line.
-    pub fn service() -> Actor {
-        Actor::default()
-    }
-
-    /// What this one did, and to whom.
-    pub fn did(&self, event: Event, user: impl Into<Option<UserId>>) -> Entry {
-        Entry { event, actor: self.clone(), user: user.into(), details: Map::new() }
     }
 }
 

@@ -32,6 +32,7 @@
 //!   and begun anew. Whoever notes elsewhere how far it was (`portcullis audit verify` tells) sees both.
 //! - Anything against who has the secret and the database, or has taken over the service.
 
+mod actor;
 mod chain;
 mod event;
 mod seal;
@@ -44,8 +45,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+pub use actor::Actor;
 pub use chain::{Broken, Damage};
-pub use event::{Actor, Entry, Event};
+pub use event::{Entry, Event};
 pub use verify::Verdict;
 
 use crate::error::Result;

@@ -84,7 +84,7 @@ pub(super) async fn update(
         display_name: fields.change("display_name", DisplayName::parse),
     };
     let changes = fields.finish(Some(changes))?;
-    let user = accounts::update(&app, &user, &changes, &client).await?;
+    let user = accounts::update(&app, &user, &changes, &user.actor(&client)).await?;
     Ok(Json(UserBody(user)))
 }
 

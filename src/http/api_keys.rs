@@ -70,7 +70,7 @@ pub(super) async fn create(
     let roles = fields.optional_list("roles", role);
     let name = fields.finish(name)?;
     let wanted = Wanted { name, expires_at, roles };
-    let (row, key) = api_keys::create(&app, &user, &wanted, &client.actor(user.id)).await?;
+    let (row, key) = api_keys::create(&app, &user, &wanted, &user.actor(&client)).await?;
     let location = format!("/api/v1/me/keys/{}", row.id);
     let body = NewApiKeyBody { key, about: ApiKeyBody::from(row) };
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(body))
@@ -103,6 +103,6 @@ pub(super) async fn delete(
     id: Path<String>,
 ) -> Result<impl Responder> {
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    api_keys::delete(&app, user.id, id, &client.actor(user.id)).await?;
+    api_keys::delete(&app, user.id, id, &user.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }

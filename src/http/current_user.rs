@@ -14,9 +14,10 @@ use futures_util::future::{Either, LocalBoxFuture};
 use super::envelope::LoggedUser;
 use super::limited;
 use crate::app::App;
+use crate::audit::Actor;
 use crate::error::{Error, Result};
-use crate::id::SessionId;
-use crate::sessions::{self, Authenticated, Credential};
+use crate::id::{Credential, SessionId};
+use crate::sessions::{self, Authenticated, Client};
 use crate::store::users::User;
 use crate::usage::{Budget, Service};
 
@@ -32,6 +33,11 @@ impl CurrentUser {
             Credential::Session(session) => Some(session),
             Credential::ApiKey(_) => None,
         }
+    }
+
+    /// Who acts by this request, for as long as what let it in holds.
+    pub(super) fn actor(&self, client: &Client) -> Actor {
+        client.actor(self.id).by(self.0.credential)
     }
 
     /// The user in a form that is written once, not for every request. There is room for one form.

@@ -8,7 +8,9 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 
 use super::current_user::{CurrentUser, Identified};
+use crate::audit::Actor;
 use crate::error::{Error, Result};
+use crate::sessions::Client;
 use crate::store::roles::{ADMIN, INTROSPECT};
 use crate::store::users::User;
 use crate::usage::Service;
@@ -93,6 +95,11 @@ impl<R: Role> FromRequest for RequireRole<R> {
 }
 
 impl<R: Role> RequireRole<R> {
+    /// Who acts by this request, for as long as what let it in holds, the role included.
+    pub(super) fn actor(&self, client: &Client) -> Actor {
+        self.0.actor(client).with_role(R::NAME)
+    }
+
     /// Whether the request could still be made, though it has been let in already and is not counted again.
     pub(super) async fn ask_again(request: &HttpRequest) -> Result<()> {
         with_role::<R>(request).await.map(drop)

@@ -173,6 +173,6 @@ pub(super) async fn end(
     id: Path<String>,
 ) -> Result<impl Responder> {
     let session = id.parse().map_err(|_| Error::NotFound)?;
-    sessions::end(&app, user.id, session, &client).await?;
+    sessions::end(&app, user.id, session, &user.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }

@@ -6,8 +6,9 @@ use super::authenticate::{USE_NOTED_EVERY, note};
 use crate::api_keys::{PREFIX, digest};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::id::Credential;
 use crate::store::api_keys;
-use crate::tokens::{Authenticated, Credential};
+use crate::tokens::Authenticated;
 
 /// Whether this is meant to be one, and not an access token.
 pub(super) fn is_api_key(text: &str) -> bool {
@@ -23,22 +24,13 @@ pub(super) async fn by_api_key(app: &App, text: &str) -> Result<Arc<Authenticate
     let (id, user) = api_keys::by_digest(&app.db, &digest).await?.ok_or(Error::InvalidToken)?;
     let stamps = app.changes.cache().stamps(id, user);
     let presence = api_keys::presence(&app.db, id).await?.ok_or(Error::InvalidToken)?;
-    if presence.key_deleted_at.is_some() || presence.user.disabled {
-        return Err(Error::RevokedToken);
-    }
-    if presence.key_expires_at.is_some_and(|at| at <= now) {
-        return Err(Error::ExpiredToken);
-    }
+    presence.holds(now)?;
     if presence.key_last_used_at.is_none_or(|at| at <= now - USE_NOTED_EVERY) {
         note(app, Credential::ApiKey(id), 0, now, api_keys::set_used(&app.db, &[id], now)).await?;
     }
-    let (expires_at, roles) = (presence.key_expires_at, presence.key_roles());
-    let mut user = presence.user;
-    if let Some(roles) = roles {
-        user.roles = api_keys::narrowed(&user.roles, &roles);
-    }
-    let found = Authenticated::by_api_key(id, expires_at, Arc::new(user), stamps, now);
-    let found = Arc::new(found.within(presence.quota.quota()));
+    let (expires_at, quota) = (presence.key_expires_at, presence.quota.quota());
+    let found = Authenticated::by_api_key(id, expires_at, Arc::new(presence.into_user()), stamps, now);
+    let found = Arc::new(found.within(quota));
     app.changes.cache().insert(text.as_bytes(), found.clone(), now);
     Ok(found)
 }

@@ -7,9 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::api_key::{by_api_key, is_api_key};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::id::Credential;
 use crate::patience;
 use crate::store::{api_keys, sessions};
-use crate::tokens::{Authenticated, Claims, Credential};
+use crate::tokens::{Authenticated, Claims};
 
 /// How exactly `last_used_at` is kept: a session or key in constant use is written once in this time.
 pub(super) const USE_NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -35,10 +36,8 @@ async fn by_token(app: &App, token: &str) -> Result<Arc<Authenticated>> {
     let claims = verified(app, token, now).await?;
     let stamps = app.changes.cache().stamps(claims.sid, claims.sub).since(moment);
     let presence = sessions::presence(&app.db, claims.sid).await?.ok_or(Error::RevokedToken)?;
+    presence.holds(now)?;
     let user = presence.user;
-    if presence.session_ended_at.is_some() || now >= presence.session_expires_at || user.disabled {
-        return Err(Error::RevokedToken);
-    }
     if user.id != claims.sub {
         return Err(Error::InvalidToken);
     }

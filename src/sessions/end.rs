@@ -65,15 +65,14 @@ pub async fn logout(
 }
 
 /// Ends one of the user's sessions; [`Error::NotFound`] for one that has ended already or is not the user's.
-pub async fn end(app: &App, user: UserId, session: SessionId, client: &Client) -> Result<()> {
+pub async fn end(app: &App, user: UserId, session: SessionId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     if !sessions::end(&mut tx, user, session, now).await? {
         app.changes.cache().forget(user, Some(session));
         return Err(Error::NotFound);
     }
     links::delete_change(&mut tx, user, Asker::Session(session)).await?;
-    let actor = client.actor(user);
     let ended = actor.did(Event::SessionEnded, user).with("session_id", session.to_string());
     app.audit.note(&mut tx, ended, now).await?;
     app.changes.commit(tx, &[Effect::on_sessions(Reason::SessionEnded, user, [session])], now).await
@@ -82,7 +81,7 @@ pub async fn end(app: &App, user: UserId, session: SessionId, client: &Client) -
 /// Ends all of someone's sessions, of which there may be none; [`Error::NotFound`] where there is no such user.
 pub async fn end_every(app: &App, user: UserId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+    let mut tx = actor.begin(&app.db, now).await?;
     // A login that is under way is either over, and its session ends here, or comes after.
     if !users::hold(&mut tx, user).await? {
         return Err(Error::NotFound);

@@ -8,9 +8,10 @@ use super::{Client, LogoutScope, logout};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::ApiKeyId;
+use crate::id::Credential;
 use crate::store::sessions;
 use crate::store::users::User;
-use crate::tokens::{Claims, Credential};
+use crate::tokens::Claims;
 
 /// What is good for something, and its user as it is now.
 pub enum Introspected {

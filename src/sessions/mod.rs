@@ -64,7 +64,7 @@ use crate::id::UserId;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 use crate::tokens::Grant;
-pub use crate::tokens::{Authenticated, Claims, Credential};
+pub use crate::tokens::{Authenticated, Claims};
 
 /// How long a replaced refresh token works whatever has arrived: enough for a slow line, a retry and another tab.
 pub const GRACE: TimeDelta = TimeDelta::seconds(30);

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use super::db::{Executor, Tx};
 use super::quotas::{QuotaIfAny, quota_columns};
 use super::users::{Roles, User, user_columns};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, UserId};
 
 /// How many of a user's deleted keys are remembered.
@@ -59,13 +59,28 @@ pub struct Presence {
     key_roles: Option<String>,
     pub key_expires_at: Option<DateTime<Utc>>,
     pub key_last_used_at: Option<DateTime<Utc>>,
-    pub key_deleted_at: Option<DateTime<Utc>>,
+    key_deleted_at: Option<DateTime<Utc>>,
 }
 
 impl Presence {
-    /// The only roles that the key may use; `None`: all that its user has.
-    pub fn key_roles(&self) -> Option<Roles> {
-        self.key_roles.clone().map(Roles::from)
+    /// Whether the key lets anyone in; else the error that says why not.
+    pub fn holds(&self, now: DateTime<Utc>) -> Result<()> {
+        if self.key_deleted_at.is_some() || self.user.disabled {
+            return Err(Error::RevokedToken);
+        }
+        if self.key_expires_at.is_some_and(|at| at <= now) {
+            return Err(Error::ExpiredToken);
+        }
+        Ok(())
+    }
+
+    /// Its user, with those roles alone that the key may use.
+    pub fn into_user(self) -> User {
+        let Presence { mut user, key_roles, .. } = self;
+        if let Some(roles) = key_roles {
+            user.roles = narrowed(&user.roles, &Roles::from(roles));
+        }
+        user
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use super::db::{Db, Executor, Tx};
 use super::quotas::{QuotaIfAny, quota_columns};
 use super::users::{User, user_columns};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 
 /// How many characters of `rotations` are kept: 64 times of 16 digits and a comma. A client that refreshes more often
@@ -78,8 +78,16 @@ pub struct Presence {
     pub quota: QuotaIfAny,
     pub session_arrived: i64,
     pub session_last_used_at: DateTime<Utc>,
-    pub session_expires_at: DateTime<Utc>,
-    pub session_ended_at: Option<DateTime<Utc>>,
+    session_expires_at: DateTime<Utc>,
+    session_ended_at: Option<DateTime<Utc>>,
+}
+
+impl Presence {
+    /// Whether a token of the session lets anyone in; else the error that says why not.
+    pub fn holds(&self, now: DateTime<Utc>) -> Result<()> {
+        let over = self.session_ended_at.is_some() || now >= self.session_expires_at || self.user.disabled;
+        if over { Err(Error::RevokedToken) } else { Ok(()) }
+    }
 }
 
 /// The session and its user, in one query; `None` where either is gone.

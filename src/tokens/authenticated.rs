@@ -7,38 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::Claims;
 use super::stamps::Stamps;
-use crate::id::{ApiKeyId, SessionId};
+use crate::id::{ApiKeyId, Credential};
 use crate::store::quotas::Quota;
 use crate::store::users::User;
-
-/// By what someone has shown who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Credential {
-    /// An access token of this session.
-    Session(SessionId),
-    ApiKey(ApiKeyId),
-}
-
-impl Credential {
-    pub(super) fn as_bytes(&self) -> &[u8; 16] {
-        match self {
-            Credential::Session(id) => id.as_bytes(),
-            Credential::ApiKey(id) => id.as_bytes(),
-        }
-    }
-}
-
-impl From<SessionId> for Credential {
-    fn from(id: SessionId) -> Credential {
-        Credential::Session(id)
-    }
-}
-
-impl From<ApiKeyId> for Credential {
-    fn from(id: ApiKeyId) -> Credential {
-        Credential::ApiKey(id)
-    }
-}
 
 /// Who a token or an API key speaks for.
 #[derive(Debug)]

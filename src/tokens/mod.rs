@@ -20,7 +20,7 @@ mod stamps;
 mod unnoted;
 
 pub use access_token::{Claims, Grant};
-pub use authenticated::{Authenticated, Credential};
+pub use authenticated::Authenticated;
 pub use changes::{Changes, Effect};
 pub use end_link::EndLinks;
 pub use keyring::{JWKS_MAX_AGE, KeyInfo, Keyring};

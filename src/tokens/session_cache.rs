@@ -21,9 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::sync::Cache;
 
-use super::authenticated::{Authenticated, Credential};
+use super::authenticated::Authenticated;
 use super::stamps::{Counters, Moment, Stamps, UserStamps};
-use crate::id::{ApiKeyId, SessionId, UserId};
+use crate::id::{ApiKeyId, Credential, SessionId, UserId};
 use crate::store::users::User;
 
 /// A user as the database had it, and the user's counters as they were before it was asked.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Credential;
+use crate::id::Credential;
 
 /// For how long after a failure no request tries.
 const LEFT_ALONE: TimeDelta = TimeDelta::seconds(1);

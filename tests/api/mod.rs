@@ -27,6 +27,7 @@ mod quotas;
 mod refresh;
 mod replicas;
 mod revocations;
+mod rights;
 mod routes;
 mod session_cache;
 mod sessions;

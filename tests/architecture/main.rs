@@ -89,7 +89,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "accounts",
             "api_keys",
             "sessions",
-            "audit: Event",
+            "audit: Actor Event",
             "tokens: JWKS_MAX_AGE",
             "limits: Limit Standing",
             "usage",

@@ -40,7 +40,7 @@ pub(in crate::http) async fn set(
     let per = fields.required("per", per);
     let (requests, per) = fields.finish(requests.zip(per))?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    accounts::set_quota(&app, id, requests, per, &client.actor(admin.id)).await?;
+    accounts::set_quota(&app, id, requests, per, &admin.actor(&client)).await?;
     Ok(Json(QuotaBody { requests, per: per.name() }))
 }
 
@@ -51,6 +51,6 @@ pub(in crate::http) async fn remove(
     id: Path<String>,
 ) -> Result<impl Responder> {
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    accounts::remove_quota(&app, id, &client.actor(admin.id)).await?;
+    accounts::remove_quota(&app, id, &admin.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }

@@ -38,7 +38,7 @@ pub(in crate::http) async fn create(
     let name = fields.required("name", |text| role_name(text).ok_or_else(rule));
     let description = fields.optional("description", RoleDescription::parse).filter(|text| !text.is_empty());
     let name = fields.finish(name)?;
-    accounts::create_role(&app, &name, description.as_ref(), &client.actor(admin.id)).await?;
+    accounts::create_role(&app, &name, description.as_ref(), &admin.actor(&client)).await?;
     let description = description.map(|description| description.as_str().to_owned());
     Ok(HttpResponse::Created().json(RoleBody { name, description }))
 }
@@ -50,6 +50,6 @@ pub(in crate::http) async fn delete(
     name: Path<String>,
 ) -> Result<impl Responder> {
     let name = role_name(&name).ok_or(Error::NotFound)?;
-    accounts::delete_role(&app, &name, &client.actor(admin.id)).await?;
+    accounts::delete_role(&app, &name, &admin.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }

@@ -32,6 +32,6 @@ pub(in crate::http) async fn end(
     id: Path<String>,
 ) -> Result<impl Responder> {
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    sessions::end_every(&app, id, &client.actor(admin.id)).await?;
+    sessions::end_every(&app, id, &admin.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }

@@ -48,7 +48,7 @@ pub(in crate::http) async fn create(
         roles: fields.list("roles", role).unwrap_or_default(),
     };
     let registration = fields.finish(registration)?;
-    let user = accounts::create(&app, &registration, &standing, &client.actor(admin.id)).await?;
+    let user = accounts::create(&app, &registration, &standing, &admin.actor(&client)).await?;
     let location = format!("/api/v1/admin/users/{}", user.id);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(UserBody(user)))
 }
@@ -72,7 +72,7 @@ pub(in crate::http) async fn update(
     };
     let changes = fields.finish(Some(changes))?;
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    Ok(Json(UserBody(accounts::administer(&app, id, &changes, &client.actor(admin.id)).await?)))
+    Ok(Json(UserBody(accounts::administer(&app, id, &changes, &admin.actor(&client)).await?)))
 }
 
 pub(in crate::http) async fn delete(
@@ -82,7 +82,7 @@ pub(in crate::http) async fn delete(
     id: Path<String>,
 ) -> Result<impl Responder> {
     let id = id.parse().map_err(|_| Error::NotFound)?;
-    accounts::delete_user(&app, id, &client.actor(admin.id)).await?;
+    accounts::delete_user(&app, id, &admin.actor(&client)).await?;
     Ok(HttpResponse::NoContent())
 }
 

@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use super::support::{Server, Tokens};
 
-const USERS: &str = "/api/v1/admin/users";
+pub const USERS: &str = "/api/v1/admin/users";
 
-async fn id_of(server: &Server, tokens: &Tokens) -> String {
+pub async fn id_of(server: &Server, tokens: &Tokens) -> String {
     let me = server.get("/api/v1/me").bearer(&tokens.access).expect(200).await.json();
     me["id"].as_str().unwrap().to_owned()
 }

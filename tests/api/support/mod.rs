@@ -16,5 +16,6 @@ pub use database::Database;
 pub use plans::{id, plans};
 pub use post::{Manner, SmtpServer};
 pub use proxy::Proxy;
+pub use raw::Begun;
 pub use request::Answer;
 pub use server::{PASSWORD, Server, Tokens};

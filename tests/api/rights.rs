@@ -1,0 +1,76 @@
+//! A request that is under way while what let it in is taken away: what it does would outlast that.
+
+use serde_json::{Value, json};
+
+use crate::api::admin::{USERS, id_of};
+use crate::api::support::{Begun, PASSWORD, Server, Tokens};
+
+/// All that an admin can do for good, by requests that wait for nothing but their bodies.
+async fn admins_requests(server: &Server, token: &str, admin: &str, other: &str) -> Vec<Begun> {
+    let mut begun = Vec::new();
+    for (method, path, body) in [
+        ("POST", USERS.to_owned(), json!({ "username": "eve", "password": PASSWORD, "roles": ["admin"] })),
+        ("PATCH", format!("{USERS}/{admin}"), json!({ "disabled": false, "roles": ["admin"] })),
+        ("PATCH", format!("{USERS}/{other}"), json!({ "roles": ["admin"] })),
+        ("PUT", format!("{USERS}/{other}/quota"), json!({ "requests": 1, "per": "day" })),
+        ("POST", "/api/v1/admin/roles".to_owned(), json!({ "name": "mole" })),
+    ] {
+        begun.push(server.begin(method, &path, token, body).await);
+    }
+    begun
+}
+
+/// None of them may be done, and none of it is.
+async fn are_refused(server: &Server, root: &Tokens, begun: Vec<Begun>, status: u16, code: &str) {
+    let audit = async || -> Value {
+        server.get("/api/v1/admin/audit?limit=1").bearer(&root.access).expect(200).await.json()["items"][0]
+            .take()
+    };
+    let last = audit().await;
+    for request in begun {
+        let answer = request.end().await;
+        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)));
+    }
+    assert_eq!(audit().await, last);
+}
+
+#[actix_web::test]
+async fn who_is_an_admin_no_more_makes_no_one_an_admin() {
+    let server = Server::start().await;
+    let (root, mal) = (server.admin("root").await, server.admin("mal").await);
+    let ada = id_of(&server, &server.user("ada").await).await;
+    let id = id_of(&server, &mal).await;
+    let key = server.post("/api/v1/me/keys").bearer(&mal.access).json(json!({ "name": "k" }));
+    let key = key.expect(201).await.json()["key"].as_str().unwrap().to_owned();
+
+    for (changes, status, code) in [
+        (json!({ "roles": [] }), 403, "forbidden"),
+        (json!({ "disabled": true, "roles": ["admin"] }), 401, "revoked_token"),
+    ] {
+        let grant = json!({ "roles": ["admin"], "disabled": false });
+        server.patch(&format!("{USERS}/{id}")).bearer(&root.access).json(grant).expect(200).await;
+        let mal = server.login("mal").await;
+        let by_session = admins_requests(&server, &mal.access, &id, &ada).await;
+        let by_key = admins_requests(&server, &key, &id, &ada).await;
+        server.patch(&format!("{USERS}/{id}")).bearer(&root.access).json(changes).expect(200).await;
+        are_refused(&server, &root, by_session, status, code).await;
+        are_refused(&server, &root, by_key, status, code).await;
+    }
+}
+
+#[actix_web::test]
+async fn who_is_logged_out_leaves_nothing_behind() {
+    let server = Server::start().await;
+    let (root, ada) = (server.admin("root").await, server.user("ada").await);
+    let thief = server.login("ada").await;
+    let mut begun = Vec::new();
+    for (method, path, body) in [
+        ("POST", "/api/v1/me/keys", json!({ "name": "k" })),
+        ("PATCH", "/api/v1/me", json!({ "username": "mine" })),
+    ] {
+        begun.push(server.begin(method, path, &thief.access, body).await);
+    }
+    let out = server.post("/api/v1/logout").bearer(&ada.access).json(json!({ "scope": "others" }));
+    out.expect(204).await;
+    are_refused(&server, &root, begun, 401, "revoked_token").await;
+}
