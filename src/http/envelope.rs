@@ -75,7 +75,7 @@ async fn answer(
 
     let failure = match AssertUnwindSafe(patiently(next.call(request))).catch_unwind().await {
         Ok(Ok(response)) => {
-            let mut response = as_problem(response, id);
+            let (mut response, code) = as_problem(response, id);
             add_headers(response.response_mut().head_mut(), id, by_https);
             if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -90,7 +90,7 @@ async fn answer(
             }
             let request = response.request();
             let user = request.extensions().get::<LoggedUser>().map(|user| user.0);
-            line.end(response.status().as_u16(), Some(request), user);
+            line.end(response.status().as_u16(), code, Some(request), user);
             return Ok(response);
         }
         // No layer within this one is known to fail; if one does, its status is all that is known.
@@ -105,7 +105,7 @@ async fn answer(
     add_headers(response.head_mut(), id, by_https);
     // Nobody knows what was left of the request, nor whether the service drains.
     response.head_mut().set_connection_type(ConnectionType::Close);
-    line.end(status.as_u16(), None, None);
+    line.end(status.as_u16(), Some(failure.code()), None, None);
     Err(InternalError::from_response("", response).into())
 }
 
@@ -126,7 +126,14 @@ fn is_logged() -> bool {
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Line {
-    fn end(&mut self, status: u16, request: Option<&HttpRequest>, user: Option<UserId>) {
+    /// `code`: of the problem that it was answered, if it was one.
+    fn end(
+        &mut self,
+        status: u16,
+        code: Option<&'static str>,
+        request: Option<&HttpRequest>,
+        user: Option<UserId>,
+    ) {
         self.ended = true;
         let took = self.started.elapsed();
         if let Some(watching) = &self.watching {
@@ -145,6 +152,7 @@ impl Line {
             method = %self.method,
             route = route.as_deref().unwrap_or("-"),
             status,
+            code,
             ms = took.as_millis() as u64,
             user_id = user.map(tracing::field::display),
         );
@@ -154,7 +162,7 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(CLIENT_CLOSED_REQUEST, None, None);
+            self.end(CLIENT_CLOSED_REQUEST, None, None, None);
         }
     }
 }
@@ -181,16 +189,16 @@ fn fresh_id() -> String {
     crate::secret::base64url(&id.to_be_bytes()[4..])
 }
 
-/// A failed response in the form of the contract. A handler's own body under a 4xx or 5xx stays as it is.
+/// A failed response in the form of the contract, and its code. A handler's own body under a 4xx or 5xx stays as it is.
 fn as_problem<B: MessageBody>(
     response: ServiceResponse<B>,
     id: &str,
-) -> ServiceResponse<EitherBody<B, BoxBody>> {
+) -> (ServiceResponse<EitherBody<B, BoxBody>>, Option<&'static str>) {
     let (status, failure) = (response.status(), response.response().error());
     let empty = matches!(response.response().body().size(), BodySize::None | BodySize::Sized(0));
     let failed = status.is_client_error() || status.is_server_error();
     if !failed {
-        return response.map_into_left_body();
+        return (response.map_into_left_body(), None);
     }
     let by_status;
     let error = match failure.and_then(|failure| failure.as_error::<Error>()) {
@@ -200,17 +208,17 @@ fn as_problem<B: MessageBody>(
                 by_status = error;
                 &by_status
             }
-            None => return response.map_into_left_body(),
+            None => return (response.map_into_left_body(), None),
         },
     };
     log_cause(error);
-    let rendered = render(error, id);
+    let (rendered, code) = (render(error, id), error.code());
     let response = response.map_body(|head, _| {
         head.status = rendered.status;
         rendered.headers.into_iter().for_each(|(name, value)| drop(head.headers_mut().insert(name, value)));
         BoxBody::new(rendered.body)
     });
-    response.map_into_right_body()
+    (response.map_into_right_body(), Some(code))
 }
 
 /// Failures of ours are logged here, once; a client's own are its own to know.

@@ -222,6 +222,8 @@ async fn every_request_has_one_line_and_no_line_has_a_secret() {
     assert_eq!(of("GET /api/v1/me", 200)["route"], "/api/v1/me");
     assert_eq!(of("GET /api/v1/me", 200)["user_id"], user.as_str());
     assert_eq!(of("POST /api/v1/login", 401).get("user_id"), None);
+    assert_eq!(of("POST /api/v1/login", 401)["code"], "invalid_credentials");
+    assert_eq!(of("GET /api/v1/me", 200).get("code"), None);
     assert!(requests.iter().any(|line| line["route"] == "/api/v1/me/sessions/{id}" && line["status"] == 404));
     assert!(requests.iter().any(|line| line["route"] == "-" && line["status"] == 404));
 }
