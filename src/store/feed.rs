@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::changes::{self, News, channel};
 use super::db::Db;
 use super::lanes::Lane;
+use super::outage::Outage;
 use super::pool::Pool;
 use super::signing_keys::{self, SigningKey};
 use crate::error::{Error, Result};
@@ -33,7 +34,10 @@ const READ_TIMEOUT: Duration = Duration::from_millis(700);
 const BATCH: u32 = 1000;
 
 /// The line. One that fails is dropped, and made anew by the next read.
-pub struct Feed(Line);
+pub struct Feed {
+    line: Line,
+    outage: Outage,
+}
 
 enum Line {
     /// The pool is the requests', and only tells how to connect and whether to.
@@ -63,16 +67,17 @@ struct Listener {
 impl Feed {
     /// Opens no connection yet.
     pub fn new(db: &Db) -> Feed {
-        Feed(match db {
+        let line = match db {
             Db::Postgres(pool) if pool.is_lent() => Line::Lent { pool: pool.clone(), open: None },
             Db::Postgres(pool) => Line::Postgres { pool: pool.clone(), open: None },
             Db::Sqlite { feed, .. } => Line::Sqlite(feed.clone()),
-        })
+        };
+        Feed { line, outage: db.outage().clone() }
     }
 
     /// Whether the database has been closed: there will be no news any more.
     pub fn is_closed(&self) -> bool {
-        match &self.0 {
+        match &self.line {
             Line::Postgres { pool, .. } | Line::Lent { pool, .. } => pool.is_closed(),
             Line::Sqlite(lane) => lane.pool.is_closed(),
         }
@@ -81,36 +86,22 @@ impl Feed {
     /// Reads what came after change `seq`; with `None` no more than which is the newest.
     pub async fn read(&mut self, seq: Option<i64>) -> Result<News> {
         // After the last that there can be, nothing comes.
-        let seq = seq.unwrap_or(i64::MAX);
-        let news = match &mut self.0 {
-            Line::Postgres { pool, open } => {
-                within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
-            }
-            Line::Lent { pool, open } => {
-                within(READ_TIMEOUT, changes::news(lent(pool, open).await?, seq, BATCH)).await
-            }
-            Line::Sqlite(lane) => within(READ_TIMEOUT, changes::news(&*lane, seq, BATCH)).await,
-        };
+        let news = self.line.read(seq.unwrap_or(i64::MAX)).await;
         self.kept_if_sound(news)
     }
 
     /// Reads all keys that sign access tokens.
     pub async fn signing_keys(&mut self) -> Result<Vec<SigningKey>> {
-        let keys = match &mut self.0 {
-            Line::Postgres { pool, open } => {
-                within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
-            }
-            Line::Lent { pool, open } => {
-                within(READ_TIMEOUT, signing_keys::all(lent(pool, open).await?)).await
-            }
-            Line::Sqlite(lane) => within(READ_TIMEOUT, signing_keys::all(&*lane)).await,
-        };
+        let keys = self.line.signing_keys().await;
         self.kept_if_sound(keys)
     }
 
     /// A connection on which something failed may be in the middle of it.
     fn kept_if_sound<T>(&mut self, outcome: Result<T>) -> Result<T> {
-        match (&outcome, &mut self.0) {
+        if !self.is_closed() {
+            self.outage.note(&outcome);
+        }
+        match (&outcome, &mut self.line) {
             (Err(_), Line::Postgres { open, .. }) => *open = None,
             (Err(_), Line::Lent { open, .. }) => *open = None,
             _ => {}
@@ -121,9 +112,35 @@ impl Feed {
     /// Waits until the database says that there is something new. It may fail to say so, so that this is no more than
     /// a reason to read sooner; on SQLite it never does.
     pub async fn woken(&mut self) {
-        match &self.0 {
+        match &self.line {
             Line::Postgres { open: Some(open), .. } => open.listener.woken.notified().await,
             _ => std::future::pending().await,
+        }
+    }
+}
+
+impl Line {
+    async fn read(&mut self, seq: i64) -> Result<News> {
+        match self {
+            Line::Postgres { pool, open } => {
+                within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
+            }
+            Line::Lent { pool, open } => {
+                within(READ_TIMEOUT, changes::news(lent(pool, open).await?, seq, BATCH)).await
+            }
+            Line::Sqlite(lane) => within(READ_TIMEOUT, changes::news(&*lane, seq, BATCH)).await,
+        }
+    }
+
+    async fn signing_keys(&mut self) -> Result<Vec<SigningKey>> {
+        match self {
+            Line::Postgres { pool, open } => {
+                within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
+            }
+            Line::Lent { pool, open } => {
+                within(READ_TIMEOUT, signing_keys::all(lent(pool, open).await?)).await
+            }
+            Line::Sqlite(lane) => within(READ_TIMEOUT, signing_keys::all(&*lane)).await,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::db::{Db, Executor};
 use super::lanes::{Lane, Lanes};
 use super::migrations;
 use super::open::postgres_options;
+use super::outage::Outage;
 use super::pool::Pool;
 use super::roles;
 use crate::error::{Error, Result};
@@ -61,7 +62,12 @@ fn look_at_file(url: &str, file: &Path) -> anyhow::Result<Db> {
     let options = sqlite_to_look_at(url)?;
     let lane =
         Lane::new(SqlitePoolOptions::new().acquire_timeout(DEADLINE).test_before_acquire(false), options);
-    Ok(Db::Sqlite { readers: Lanes::new(vec![lane.clone()]), writer: lane.clone(), feed: lane })
+    Ok(Db::Sqlite {
+        readers: Lanes::new(vec![lane.clone()]),
+        writer: lane.clone(),
+        feed: lane,
+        outage: Outage::default(),
+    })
 }
 
 /// How a file is opened for a moment that is not to be changed, nor its folder.

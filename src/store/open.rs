@@ -13,6 +13,7 @@ use url::Url;
 use super::db::Db;
 use super::lanes::{Lane, Lanes};
 use super::migrations;
+use super::outage::Outage;
 use super::pool::Pool;
 use crate::patience::DEADLINE;
 use crate::private::{make_private_file, make_private_folder};
@@ -46,7 +47,7 @@ impl Db {
                 idle: pool.num_idle() as u64,
                 most: pool.options().get_max_connections().into(),
             }],
-            Db::Sqlite { readers, writer, feed } => {
+            Db::Sqlite { readers, writer, feed, .. } => {
                 let pool = |name, lanes: &[Lane]| Connections {
                     name,
                     open: lanes.iter().map(|lane| u64::from(lane.pool.size())).sum(),
@@ -59,11 +60,19 @@ impl Db {
         }
     }
 
+    /// Whether it is there.
+    pub fn outage(&self) -> &Outage {
+        match self {
+            Db::Postgres(pool) => pool.outage(),
+            Db::Sqlite { outage, .. } => outage,
+        }
+    }
+
     /// Gives the connections back.
     pub async fn close(&self) {
         match self {
             Db::Postgres(pool) => pool.close().await,
-            Db::Sqlite { readers, writer, feed } => {
+            Db::Sqlite { readers, writer, feed, .. } => {
                 feed.pool.close().await;
                 readers.close().await;
                 writer.pool.close().await;
@@ -174,5 +183,5 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     });
     let writer = Lane::new(writer, options);
     writer.pool.acquire().await.with_context(cant)?;
-    Ok(Db::Sqlite { readers, writer, feed })
+    Ok(Db::Sqlite { readers, writer, feed, outage: Outage::default() })
 }
