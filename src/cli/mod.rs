@@ -119,10 +119,23 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("portcullis: {error:#}");
+            eprintln!("portcullis: {}", in_full(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What failed, and why; but not what only a client is told, nor what was said already: errors of libraries often quote their cause.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let is_for_clients = matches!(cause.downcast_ref(), Some(Error::Internal(_) | Error::Unavailable(_)));
+        let text = cause.to_string();
+        if !is_for_clients && said.last().is_none_or(|before| !before.ends_with(&text)) {
+            said.push(text);
+        }
+    }
+    said.join(": ")
 }
 
 /// What failed, for the person at the terminal, who is told what of a request only the log would have.
@@ -152,4 +165,25 @@ fn complain(problems: &[Problem]) -> ExitCode {
     problems.iter().for_each(|problem| eprintln!("  {problem}"));
     eprintln!("`portcullis --help` lists them all.");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let cause = anyhow!("no such table");
+        let quoting = anyhow!("no such table").context("while reading: no such table");
+        for (error, said) in [
+            (anyhow::Error::new(Error::Internal(cause)), "no such table"),
+            (quoting.context("can't start"), "can't start: while reading: no such table"),
+        ] {
+            assert_eq!(in_full(&error), said);
+        }
+        let failed: anyhow::Result<()> = Err(Error::Unavailable(anyhow!("away")).into());
+        assert_eq!(in_full(&failed.context("can't start").unwrap_err()), "can't start: away");
+    }
 }

@@ -8,21 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::changes::{self, News, channel};
+use super::connect::{CONNECT_TIMEOUT, connect};
 use super::db::Db;
+use super::failure::Unusable;
 use super::lanes::Lane;
 use super::outage::Outage;
 use super::pool::Pool;
 use super::signing_keys::{self, SigningKey};
 use crate::error::{Error, Result};
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Before the listener connects, and before it tries again.
 const LISTENER_PAUSE: Duration = Duration::from_secs(1);
@@ -151,14 +150,14 @@ async fn opened<'a>(pool: &Pool, open: &'a mut Option<Box<Open>>) -> Result<&'a 
         Some(open) => open,
         None => {
             let options = pool.connect_options();
-            let connect = async {
-                let mut reads = options.connect().await?;
+            let reads = async {
+                let mut reads = connect(&options).await.map_err(away)?;
                 // Prepared now: that takes a round of its own, for which a read has no time where the line is slow.
                 changes::news(&mut reads, i64::MAX, BATCH).await?;
                 signing_keys::all(&mut reads).await?;
                 Ok(reads)
             };
-            let reads = within(CONNECT_TIMEOUT, connect).await?;
+            let reads = within(CONNECT_TIMEOUT, reads).await?;
             open.insert(Box::new(Open { reads, listener: Listener::start(options) }))
         }
     };
@@ -214,6 +213,11 @@ async fn listen(options: &PgConnectOptions, notify: &Notify) -> sqlx::Result<Inf
         listener.recv().await?;
         notify.notify_one();
     }
+}
+
+/// What to do is for who starts something.
+fn away(Unusable { place, what, .. }: Unusable) -> Error {
+    Error::Unavailable(anyhow!("{place}: {what}"))
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backlog;
 pub mod backup;
 pub mod changes;
+mod connect;
 pub mod copy;
 mod db;
 mod failure;

@@ -1,4 +1,8 @@
-//! What the log tells of a database that is away.
+//! What an operator is told of a database that goes away, or can't be used from the start.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection};
 
 use crate::postgres_server::Postgres;
 use crate::program::Place;
@@ -34,7 +38,50 @@ async fn that_it_went_away_and_came_back_is_told_once_each() {
         let done = server.stop().expect(0);
         let (_, told) = done.stderr.split_once("listening on").unwrap();
         let warnings: Vec<_> =
-            told.lines().filter(|line| !line.contains("DEBUG") && !line.contains("INFO")).collect();
+            told.lines().skip(1).filter(|line| !line.contains("DEBUG") && !line.contains("INFO")).collect();
         assert_eq!(warnings.len(), 1, "{told}");
     }
+}
+
+/// The same place, for somebody else.
+fn url(postgres: &Postgres, user: &str, database: &str) -> String {
+    format!("postgres://{user}:hunter2@{}/{database}", postgres.address())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_it_cant_be_used_is_told_once_with_what_to_do() {
+    let postgres = Postgres::start().await;
+    let mut admin = PgConnection::connect(&postgres.url()).await.unwrap();
+    for sql in [
+        "create role ada login password 'hunter2'",
+        "create role closed nologin password 'hunter2'",
+        "create role full login password 'hunter2' connection limit 0",
+        "revoke create on schema public from public",
+    ] {
+        sqlx::query(sql).execute(&mut admin).await.unwrap();
+    }
+    let nobody = format!("postgres://ada:hunter2@127.0.0.1:{}/x", crate::setting::free_port());
+    for (url, what, todo) in [
+        (url(&postgres, "postgres", "postgres"), "SQLSTATE 28P01", "PGPASSWORD"),
+        (url(&postgres, "closed", "postgres"), "SQLSTATE 28000", "pg_hba.conf"),
+        (url(&postgres, "ada", "nowhere"), "SQLSTATE 3D000", "createdb"),
+        (url(&postgres, "full", "postgres"), "SQLSTATE 53300", "max_connections"),
+        (url(&postgres, "ada", "postgres"), "SQLSTATE 42501", "owner"),
+        (nobody, "connection refused", "start Postgres"),
+        (
+            "postgres://ada:hunter2@nowhere.invalid:5432/x".to_owned(),
+            "its host is not found",
+            "mend the host",
+        ),
+    ] {
+        let done = place().with("DATABASE_URL", &url).run(&["migrate"]).expect(1);
+        let told = done.says(&["DATABASE_URL", &url.replace(":hunter2", ""), what, todo]).stderr;
+        assert_eq!((told.lines().count(), told.matches(what).count()), (1, 1), "{told}");
+        assert!(!told.contains("hunter2") && !told.contains("at line"), "{told}");
+    }
+    postgres.freeze();
+    let done = place().with("DATABASE_URL", &postgres.url()).run(&["migrate"]).expect(1);
+    let done = done.says(&["no answer within", "firewall"]);
+    assert!(done.took < Duration::from_secs(10), "{done:?}");
+    postgres.thaw();
 }
