@@ -5,7 +5,6 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 
 use crate::postgres_server::Postgres;
-use crate::program::Place;
 use crate::setting::place;
 
 /// What is done beside the requests each second, and fails meanwhile.
@@ -15,9 +14,10 @@ const TASKS: [&str; 3] =
 #[tokio::test(flavor = "multi_thread")]
 async fn that_it_went_away_and_came_back_is_told_once_each() {
     let mut postgres = Postgres::start().await;
+    let place = place().with("DATABASE_URL", &postgres.url());
+    let place = place.with("RUST_LOG", "info,portcullis::store::outage=debug");
     for is_killed in [true, false] {
-        let place: Place = place().with("DATABASE_URL", &postgres.url());
-        let mut server = place.with("RUST_LOG", "info,portcullis::store::outage=debug").serve(&[]);
+        let mut server = place.serve(&[]);
         match is_killed {
             true => postgres.kill(),
             false => postgres.freeze(),
