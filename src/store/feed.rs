@@ -47,7 +47,7 @@ enum Line {
     /// PgBouncer lends it, so that there is no hearing from the database: the feed is looked at.
     Lent {
         pool: Pool,
-        open: Option<Db>,
+        open: Option<Box<PgConnection>>,
     },
     Sqlite(Lane),
 }
@@ -125,7 +125,7 @@ impl Line {
                 within(READ_TIMEOUT, changes::news(opened(pool, open).await?, seq, BATCH)).await
             }
             Line::Lent { pool, open } => {
-                within(READ_TIMEOUT, changes::news(lent(pool, open).await?, seq, BATCH)).await
+                within(READ_TIMEOUT, changes::news_at_once(lent(pool, open).await?, seq, BATCH)).await
             }
             Line::Sqlite(lane) => within(READ_TIMEOUT, changes::news(&*lane, seq, BATCH)).await,
         }
@@ -137,7 +137,7 @@ impl Line {
                 within(READ_TIMEOUT, signing_keys::all(opened(pool, open).await?)).await
             }
             Line::Lent { pool, open } => {
-                within(READ_TIMEOUT, signing_keys::all(lent(pool, open).await?)).await
+                within(READ_TIMEOUT, signing_keys::all_at_once(lent(pool, open).await?)).await
             }
             Line::Sqlite(lane) => within(READ_TIMEOUT, signing_keys::all(&*lane)).await,
         }
@@ -165,17 +165,11 @@ async fn opened<'a>(pool: &Pool, open: &'a mut Option<Box<Open>>) -> Result<&'a 
 }
 
 /// The same, by way of PgBouncer.
-async fn lent<'a>(pool: &Pool, open: &'a mut Option<Db>) -> Result<&'a Db> {
-    let db = match open.take() {
-        Some(db) => db,
-        None => {
-            let apart = pool.apart();
-            let connect = async { Ok(apart.acquire().await?) };
-            drop(within(CONNECT_TIMEOUT, connect).await?);
-            Db::Postgres(apart)
-        }
-    };
-    Ok(open.insert(db))
+async fn lent<'a>(pool: &Pool, open: &'a mut Option<Box<PgConnection>>) -> Result<&'a mut PgConnection> {
+    Ok(match open {
+        Some(line) => line,
+        None => open.insert(Box::new(connect(&pool.connect_options()).await.map_err(away)?)),
+    })
 }
 
 impl Listener {

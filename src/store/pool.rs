@@ -9,8 +9,8 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
 
 use super::held::{Held, Transaction};
 use super::outage::Outage;
@@ -72,15 +72,6 @@ impl Pool {
         &self.outage
     }
 
-    /// One connection of its own, to the same place.
-    pub(super) fn apart(&self) -> Pool {
-        let options = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        // Not tested when it is taken: that is a turn more over a line that may be slow, and what is read next tests it, too.
-        let options = options.acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-        let connections = options.connect_lazy_with(self.connect_options().as_ref().clone());
-        Pool { connections, lent: self.lent, outage: self.outage.clone() }
-    }
-
     /// Waits for a connection.
     pub(super) async fn hold(&self) -> sqlx::Result<Held> {
         Held::of(&self.connections).await
@@ -96,6 +87,17 @@ impl Pool {
         let begun = begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         begun.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
+}
+
+/// Runs a statement, its values written into it, in a single message, which Postgres takes for a transaction: what PgBouncer lends a
+/// connection for, in one turn.
+pub(super) async fn at_once<T>(line: &mut PgConnection, sql: &str) -> sqlx::Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    let settings = BEGIN.trim_start_matches("begin; ");
+    let rows = sqlx::raw_sql(AssertSqlSafe(format!("{settings}; {sql}"))).fetch_all(line).await?;
+    rows.iter().map(T::from_row).collect()
 }
 
 impl Deref for Pool {
