@@ -23,8 +23,8 @@ pub fn start(config: &Config) {
         .with_default(LevelFilter::TRACE)
         .with_target("actix_http", LevelFilter::OFF)
         .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)))
-        // Warns of each connection that broke: that the database is away is told once, by the store.
-        .with_target("sqlx_core::pool", LevelFilter::ERROR)
+        // Warn of each connection that broke or was waited for: that the database is away is told once, by the store.
+        .with_targets(["sqlx_core::pool", "sqlx::pool"].map(|name| (name, LevelFilter::ERROR)))
         // Warns of parameters of DATABASE_URL that it does not know, and quotes their values: `sslpassword=…`, say.
         .with_target("sqlx_postgres::options", LevelFilter::ERROR);
     // Before all, not on the lines alone: there, to ask whether something would be logged (as sqlx does) can swallow what is logged

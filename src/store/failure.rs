@@ -21,6 +21,7 @@ impl fmt::Display for Failure {
             sqlx::Error::PoolTimedOut => f.write_str(
                 "no connection to the database in time: it is away or does not answer, or all of DATABASE_MAX_CONNECTIONS are busy",
             ),
+            sqlx::Error::Io(error) => write!(f, "the line to the database broke: {error}"),
             error => match of_postgres(error) {
                 Some(said) => write!(f, "Postgres says: {} (SQLSTATE {})", said.message(), said.code()),
                 None => error.fmt(f),
@@ -157,6 +158,10 @@ fn advice(code: &str) -> &'static str {
         "28P01" => "set the right user and password: in the URL, PGPASSWORD or ~/.pgpass",
         _ if code.starts_with("28") => {
             "name a user who may log in, or let this one in: its rights, and the server's pg_hba.conf"
+        }
+        // Of all that PgBouncer refuses.
+        "08P01" => {
+            "see whether PgBouncer knows this user, the password and the database, and what its log says"
         }
         "3D000" => "make that database (`createdb`), or name another in the URL",
         "42501" => {

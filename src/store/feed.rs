@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use sqlx::PgConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, PgConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -199,7 +199,9 @@ impl Drop for Listener {
 async fn listen(options: &PgConnectOptions, notify: &Notify) -> sqlx::Result<Infallible> {
     let mut connection = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     connection = connection.acquire_timeout(CONNECT_TIMEOUT);
-    let mut listener = PgListener::connect_with(&connection.connect_lazy_with(options.clone())).await?;
+    // It asks for next to nothing, and being slow at that is no news.
+    let options = options.clone().disable_statement_logging();
+    let mut listener = PgListener::connect_with(&connection.connect_lazy_with(options)).await?;
     let channel = concat!("select ", channel!());
     let channel: String = sqlx::query_scalar(channel).fetch_one(&mut listener).await?;
     listener.listen(&channel).await?;
@@ -216,5 +218,5 @@ fn away(Unusable { place, what, .. }: Unusable) -> Error {
 
 async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     let done = tokio::time::timeout(time, work).await;
-    done.unwrap_or_else(|_| Err(Error::Unavailable(anyhow!("the database did not answer within {time:?}"))))
+    done.unwrap_or_else(|_| Err(Error::Unavailable(anyhow!("no answer within {time:?}"))))
 }
