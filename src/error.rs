@@ -84,6 +84,9 @@ pub enum Error {
     Internal(#[source] anyhow::Error),
     #[error("The service can't do this at the moment; try again shortly.")]
     Unavailable(#[source] anyhow::Error),
+    /// Asked whether it is ready: nothing failed.
+    #[error("The service is about to stop; ask another replica, or again shortly.")]
+    Draining,
     #[error("Too many passwords are being checked at the moment; try again shortly.")]
     Overloaded,
 }
@@ -150,7 +153,7 @@ impl Error {
             Error::RateLimited(_) => "rate_limited",
             Error::QuotaExceeded { .. } => "quota_exceeded",
             Error::Internal(_) => "internal",
-            Error::Unavailable(_) => "unavailable",
+            Error::Unavailable(_) | Error::Draining => "unavailable",
             Error::Overloaded => "overloaded",
         }
     }
@@ -158,7 +161,7 @@ impl Error {
     /// How long a client should wait before it tries again, where waiting helps; in whole seconds.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Error::Unavailable(_) | Error::Overloaded => Some(Duration::from_secs(2)),
+            Error::Unavailable(_) | Error::Draining | Error::Overloaded => Some(Duration::from_secs(2)),
             Error::RateLimited(wait) | Error::QuotaExceeded { wait, .. } => {
                 Some(Duration::from_secs(whole_seconds(*wait)))
             }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::io::{IsTerminal, stderr};
 
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -22,29 +23,50 @@ pub fn start(config: &Config) {
         .with_default(LevelFilter::TRACE)
         .with_target("actix_http", LevelFilter::OFF)
         .with_targets(["actix_server", "mio", "rustls", "sqlx"].map(|name| (name, LevelFilter::WARN)))
+        // Warn of each connection that broke or was waited for: that the database is away is told once, by the store.
+        .with_targets(["sqlx_core::pool", "sqlx::pool"].map(|name| (name, LevelFilter::ERROR)))
         // Warns of parameters of DATABASE_URL that it does not know, and quotes their values: `sslpassword=…`, say.
         .with_target("sqlx_postgres::options", LevelFilter::ERROR);
+    // Before all, not on the lines alone: there, to ask whether something would be logged (as sqlx does) can swallow what is logged
+    // next on that thread.
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(&config.rust_log))
+        .with(held_down)
+        .with(lines(config.log_format))
+        .init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, "panicked: {message}");
+    }));
+}
+
+fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
-    let lines = match config.log_format {
+    match format {
         LogFormat::Text => {
             let is_terminal = stderr().is_terminal();
             // The format's own, since it is not told by whom it is called.
-            let format = format().with_target(false).with_ansi(is_terminal);
+            let format = tracing_subscriber::fmt::format().with_target(false).with_ansi(is_terminal);
             lines.with_ansi(is_terminal).event_format(OfRequest { format, write: as_text }).boxed()
         }
         LogFormat::Json => {
             let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
             lines.map_event_format(|format| OfRequest { format, write: as_json }).boxed()
         }
-    };
-    // Before all, not on the lines alone: there, to ask whether something would be logged (as sqlx does) can swallow what is logged
-    // next on that thread.
-    tracing_subscriber::registry().with(EnvFilter::new(&config.rust_log)).with(held_down).with(lines).init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(place, "panicked: {message}");
-    }));
+    }
+}
+
+/// Tells programs that read the log why the service could not start or go on, however little is logged otherwise.
+pub fn tell_failure_as_json(why: &str) {
+    let unfiltered = tracing_subscriber::registry().with(lines(LogFormat::Json));
+    tracing::subscriber::with_default(
+        unfiltered,
+        || tracing::error!(target: "portcullis::cli::serve", "{why}"),
+    );
 }
 
 /// A format whose lines say at their end to which request they belong. Its ids are not fields of each event: what writes a line, deep

@@ -7,14 +7,14 @@
 mod pruning;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::accounts;
 use crate::app::App;
 use crate::config::KeyRotation;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sessions;
 use crate::store::Feed;
 
@@ -117,6 +117,7 @@ pub fn start(app: &Arc<App>) {
 
 /// The last of it, when the service stops. All at once, so that a database which does not answer is waited for once.
 pub async fn finish(app: &App) {
+    let began = Instant::now();
     let (uses, usage, quotas, sealed, _) = tokio::join!(
         sessions::note_uses(app),
         app.usage.flush(&app.db),
@@ -134,7 +135,7 @@ pub async fn finish(app: &App) {
         (sealed.unwrap_or(Ok(true)).map(drop), "the audit log could not be sealed"),
     ] {
         if let Err(error) = done {
-            warn(failure, &error);
+            app.db.outage().tell(failure, began, &error);
         }
     }
 }
@@ -163,9 +164,10 @@ fn every<Done>(
         ticks.tick().await;
         while !app.is_shutting_down() {
             ticks.tick().await;
+            let began = Instant::now();
             // A task of its own: one that panics, which is logged where it does, is tried again as one that fails.
             if let Ok(Err(error)) = tokio::spawn(task(app.clone())).await {
-                warn(failure, &error);
+                app.db.outage().tell(failure, began, &error);
             }
         }
     });
@@ -182,9 +184,4 @@ where
             tokio::time::sleep(BEGUN_ANEW_AFTER).await;
         }
     });
-}
-
-fn warn(failure: &str, error: &Error) {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    tracing::warn!("{failure}: {cause}");
 }

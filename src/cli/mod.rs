@@ -24,7 +24,7 @@ use anyhow::anyhow;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::accounts;
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, LogFormat, Problem};
 use crate::error::Error;
 use crate::http::{self, Routes};
 use crate::telemetry;
@@ -71,10 +71,7 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
     let matches = config::with_settings(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => match settings(&matches).and_then(serve::judge) {
-            Ok(config) => start(config, async |config| serve::run(config, own_routes).await),
-            Err(problems) => complain(&problems),
-        },
+        Command::Serve => serve(&matches, own_routes),
         Command::Migrate => run(&matches, migrate::run),
         Command::User(command) => run(&matches, async |config| user::run(config, command).await),
         Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
@@ -92,14 +89,35 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
 /// Runs a command that needs the settings.
 fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
     match settings(matches) {
-        Ok(config) => start(config, command),
+        Ok(config) => report(start(config, command)),
         Err(problems) => complain(&problems),
     }
 }
 
-fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+/// Serves. Why it can't is a line of the log where that is for programs; all other commands speak to people.
+fn serve(matches: &ArgMatches, own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> ExitCode {
+    let (file, _) = config::dotenv(Path::new(".env"));
+    let as_json = config::log_format_given(matches, std::env::vars_os().chain(file)) == LogFormat::Json;
+    match settings(matches).and_then(serve::judge) {
+        Ok(config) => match start(config, async |config| serve::run(config, own_routes).await) {
+            Err(error) if as_json => {
+                telemetry::tell_failure_as_json(&in_full(&error));
+                ExitCode::FAILURE
+            }
+            outcome => report(outcome),
+        },
+        Err(problems) if as_json => {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            telemetry::tell_failure_as_json(&format!("{WRONG_SETTINGS}: {}", problems.join("; ")));
+            ExitCode::from(2)
+        }
+        Err(problems) => complain(&problems),
+    }
+}
+
+fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>) -> anyhow::Result<()> {
     telemetry::start(&config);
-    report(http::block_on(command(config)))
+    http::block_on(command(config))
 }
 
 /// From the command line, the environment and `.env`; what is wrong with any of them, all together.
@@ -119,10 +137,23 @@ fn report(outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("portcullis: {error:#}");
+            eprintln!("portcullis: {}", in_full(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What failed, and why; but not what only a client is told, nor what was said already: errors of libraries often quote their cause.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let is_for_clients = matches!(cause.downcast_ref(), Some(Error::Internal(_) | Error::Unavailable(_)));
+        let text = cause.to_string();
+        if !is_for_clients && said.last().is_none_or(|before| !before.ends_with(&text)) {
+            said.push(text);
+        }
+    }
+    said.join(": ")
 }
 
 /// What failed, for the person at the terminal, who is told what of a request only the log would have.
@@ -147,9 +178,32 @@ pub fn config_from<'a>(
     config::collect(&matches, environment, accounts::first_admin_problems)
 }
 
+const WRONG_SETTINGS: &str = "some settings are not as they must be";
+
 fn complain(problems: &[Problem]) -> ExitCode {
-    eprintln!("portcullis: some settings are not as they must be:");
+    eprintln!("portcullis: {WRONG_SETTINGS}:");
     problems.iter().for_each(|problem| eprintln!("  {problem}"));
     eprintln!("`portcullis --help` lists them all.");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let cause = anyhow!("no such table");
+        let quoting = anyhow!("no such table").context("while reading: no such table");
+        for (error, said) in [
+            (anyhow::Error::new(Error::Internal(cause)), "no such table"),
+            (quoting.context("can't start"), "can't start: while reading: no such table"),
+        ] {
+            assert_eq!(in_full(&error), said);
+        }
+        let failed: anyhow::Result<()> = Err(Error::Unavailable(anyhow!("away")).into());
+        assert_eq!(in_full(&failed.context("can't start").unwrap_err()), "can't start: away");
+    }
 }

@@ -12,7 +12,7 @@ use clap::builder::ValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
-use super::Config;
+use super::{Config, LogFormat, value};
 
 /// A setting that is not as it must be: its name, and what is wrong and allowed.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,6 +142,18 @@ pub fn collect(
     let problems: Vec<_> =
         found.into_iter().filter_map(|(_, name, what)| Some(Problem { name, what: what? })).collect();
     if problems.is_empty() { Ok(config) } else { Err(problems) }
+}
+
+/// How log lines are to be written, whatever is wrong with all else.
+pub fn log_format_given(
+    matches: &ArgMatches,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> LogFormat {
+    let of_environment =
+        environment.into_iter().find(|(name, value)| name == "LOG_FORMAT" && !value.is_empty());
+    let text = from_command_line(matches, "log_format").or(of_environment.map(|(_, value)| value));
+    let format = text.and_then(|text| value::log_format(text.to_str()?).ok());
+    format.unwrap_or(LogFormat::Text)
 }
 
 /// A flag's text, where it was given.

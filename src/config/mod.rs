@@ -23,7 +23,7 @@ use admin::{admin_name, admin_password};
 pub use danger::{Danger, GUESSABLE, MAKE_ANOTHER, Weight};
 pub use database_url::DatabaseUrl;
 use database_url::database_url;
-pub use load::{Problem, collect, dotenv, variables, with_settings};
+pub use load::{Problem, collect, dotenv, log_format_given, variables, with_settings};
 pub use mail::{MailFrom, SmtpTls, SmtpUrl};
 use mail::{mail_from, smtp_url, templates_folder};
 pub use telemetry::TracesSampler;

@@ -52,7 +52,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RateLimited(_) | Error::QuotaExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        Error::Unavailable(_) | Error::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::Draining | Error::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) async fn live() -> impl Responder {
 
 pub(super) async fn ready(app: Data<App>) -> Result<impl Responder> {
     if app.is_draining() {
-        return Err(Error::Unavailable(anyhow!("not ready: shutting down")));
+        return Err(Error::Draining);
     }
     match migrations::standing(&app.db).await? {
         Standing::Fit => Ok(live().await),

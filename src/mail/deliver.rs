@@ -1,7 +1,7 @@
 //! Sending what is due.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
@@ -83,12 +83,13 @@ impl Mail {
                 _ = ticks.tick(), if has_place => {}
                 Some(()) = under_way.next() => {}
             }
+            let began = Instant::now();
             let claim = self.claim(db, clock.now(), AT_ONCE - under_way.len());
             match beside(&mut under_way, claim).await {
                 Ok(claimed) => {
                     under_way.extend(claimed.into_iter().map(|mail| self.try_one(db, clock, mail)))
                 }
-                Err(error) => tracing::warn!("mails could not be looked for: {}", cause(&error)),
+                Err(error) => db.outage().tell("mails could not be looked for", began, &error),
             }
         }
         let rest = async { while under_way.next().await.is_some() {} };

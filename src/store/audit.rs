@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::db::{Db, Executor, Tx};
+use super::failure::Failure;
 use crate::error::{Error, Result};
 use crate::id::{EventId, UserId};
 
@@ -292,5 +293,5 @@ pub async fn delete_between(tx: &mut Tx, after: i64, last: i64) -> Result<()> {
 /// Whether a query failed because of what a row holds: only a hand at the tables can have put it there.
 pub fn is_unreadable(error: &Error) -> bool {
     let Error::Internal(cause) = error else { return false };
-    matches!(cause.downcast_ref(), Some(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)))
+    matches!(cause.downcast_ref(), Some(Failure(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))))
 }

@@ -1,9 +1,11 @@
 //! `changes`: what took rights away, or altered who someone is, for those who hold tokens in memory.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::db::{Db, Executor, Tx};
+use super::pool::at_once;
 use crate::error::Result;
 use crate::id::{SessionId, UserId};
 
@@ -123,6 +125,13 @@ impl NewsRow {
     }
 }
 
+impl News {
+    fn of(rows: Vec<NewsRow>) -> News {
+        let newest = rows.first().map_or(0, |row| row.newest);
+        News { newest, changes: rows.into_iter().filter_map(NewsRow::change).collect() }
+    }
+}
+
 /// The changes after `seq`, `limit` at most, and which is the newest; as of one moment.
 pub async fn news(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<News> {
     read(db, seq, false, limit).await
@@ -133,15 +142,20 @@ pub async fn revocations(db: impl Executor<'_>, seq: i64, limit: u32) -> Result<
     read(db, seq, true, limit).await
 }
 
+/// As [`news`], by way of PgBouncer, in one message: the values are numbers, and written into it.
+pub(super) async fn news_at_once(line: &mut PgConnection, seq: i64, limit: u32) -> Result<News> {
+    let sql = NEWS.replace("$1", &seq.to_string()).replace("$4", &limit.to_string());
+    Ok(News::of(at_once(line, &sql.replace("$2", "false").replace("$3", "''")).await?))
+}
+
+const NEWS: &str = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id from newest_change n \
+                    left join changes c on c.seq > $1 and (not $2 or c.reason <> $3 and c.user_id is not null) \
+                    order by c.seq limit $4";
+
 async fn read(db: impl Executor<'_>, seq: i64, revocations: bool, limit: u32) -> Result<News> {
-    let sql = "select n.seq as newest, c.seq, c.at, c.reason, c.user_id, c.session_id from newest_change n \
-               left join changes c on c.seq > $1 and (not $2 or c.reason <> $3 and c.user_id is not null) \
-               order by c.seq limit $4";
-    let query = db.query(sql).bind(seq).bind(revocations).bind(Reason::UserUpdated.as_str());
+    let query = db.query(NEWS).bind(seq).bind(revocations).bind(Reason::UserUpdated.as_str());
     let query = query.bind(i64::from(limit));
-    let rows: Vec<NewsRow> = query.fetch_all().await?;
-    let newest = rows.first().map_or(0, |row| row.newest);
-    Ok(News { newest, changes: rows.into_iter().filter_map(NewsRow::change).collect() })
+    Ok(News::of(query.fetch_all().await?))
 }
 
 /// Of the `limit` changes after `after`, deletes those before `before`. Returns the last one looked at; `None` where there

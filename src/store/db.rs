@@ -26,6 +26,7 @@ use sqlx::{Arguments, Encode, FromRow, PgConnection, Postgres, Sqlite, SqliteCon
 
 use super::held::Transaction;
 use super::lanes::{End, Lane, Lanes};
+use super::outage::Outage;
 use super::pool::Pool;
 use crate::error::{Error, Result};
 use crate::patience;
@@ -40,6 +41,7 @@ pub enum Db {
         readers: Lanes,
         writer: Lane,
         feed: Lane,
+        outage: Outage,
     },
 }
 

@@ -2,24 +2,23 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions, Connection};
 
+use super::connect::{close, connect, postgres_options};
 use super::db::{Db, Executor};
 use super::lanes::{Lane, Lanes};
 use super::migrations;
-use super::open::postgres_options;
+use super::outage::Outage;
 use super::pool::Pool;
 use super::roles;
 use crate::error::{Error, Result};
 use crate::patience::DEADLINE;
 
-/// How long Postgres may take to let somebody in.
-const CONNECT: Duration = Duration::from_secs(4);
+pub use super::failure::Unusable;
 
 /// A Postgres server, as it is for this user and database.
 #[derive(Debug, sqlx::FromRow)]
@@ -61,7 +60,12 @@ fn look_at_file(url: &str, file: &Path) -> anyhow::Result<Db> {
     let options = sqlite_to_look_at(url)?;
     let lane =
         Lane::new(SqlitePoolOptions::new().acquire_timeout(DEADLINE).test_before_acquire(false), options);
-    Ok(Db::Sqlite { readers: Lanes::new(vec![lane.clone()]), writer: lane.clone(), feed: lane })
+    Ok(Db::Sqlite {
+        readers: Lanes::new(vec![lane.clone()]),
+        writer: lane.clone(),
+        feed: lane,
+        outage: Outage::default(),
+    })
 }
 
 /// How a file is opened for a moment that is not to be changed, nor its folder.
@@ -77,14 +81,8 @@ pub(super) fn sqlite_to_look_at(url: &str) -> anyhow::Result<SqliteConnectOption
 async fn look_at_server(url: &str) -> anyhow::Result<Db> {
     let (options, lent) = postgres_options(url)?;
     let options = options.application_name("portcullis doctor");
-    let place = format!("{}:{}", options.get_host(), options.get_port());
     // By itself first: a pool tries again and again, and then only says that it gave up.
-    let connected = tokio::time::timeout(CONNECT, async {
-        let connection = Pool::options(options.clone(), lent).connect().await?;
-        connection.close().await
-    });
-    let connected = connected.await.map_err(|_| anyhow!("no answer within {CONNECT:?}"));
-    connected.and_then(|done| Ok(done?)).with_context(|| format!("can't reach Postgres at {place}"))?;
+    close(connect(&Pool::options(options.clone(), lent)).await?).await;
     let options = match lent {
         true => options,
         false => options.options([("default_transaction_read_only", "on")]),

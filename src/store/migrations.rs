@@ -7,13 +7,15 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, query_as};
 
+use super::connect::{close, connect, shown, without_deadlines};
 use super::db::{Db, Executor};
+use super::failure::Unusable;
 use crate::error::{Error, Result};
 use crate::private::make_private_file;
 
@@ -163,12 +165,11 @@ pub async fn state(db: &Db) -> Result<State> {
 
 /// The migrator's advisory lock makes processes that start at once take turns.
 pub(super) async fn run_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
-    let connect = tokio::time::timeout(std::time::Duration::from_secs(10), options.connect());
-    let mut connection = connect.await.context("no answer within 10 s")??;
-    POSTGRES.run(&mut connection).await?;
-    let applied: Applied = query_as(APPLIED).bind(newest()).fetch_one(&mut connection).await?;
-    connection.close().await?;
-    may_run_on(applied)
+    let mut connection = connect(&without_deadlines(options)).await?;
+    POSTGRES.run(&mut connection).await.map_err(|error| Unusable::migrating(shown(options), error))?;
+    let applied = query_as(APPLIED).bind(newest()).fetch_one(&mut connection).await;
+    close(connection).await;
+    may_run_on(applied.map_err(|error| Unusable::new(shown(options), error))?)
 }
 
 /// The migrator has no lock on SQLite, so a lock file beside the database makes processes take turns.

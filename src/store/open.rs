@@ -5,14 +5,14 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, ensure};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use url::Url;
 
+use super::connect::{close, connect, postgres_options};
 use super::db::Db;
 use super::lanes::{Lane, Lanes};
 use super::migrations;
+use super::outage::Outage;
 use super::pool::Pool;
 use crate::patience::DEADLINE;
 use crate::private::{make_private_file, make_private_folder};
@@ -30,11 +30,11 @@ pub struct Connections {
 impl Db {
     /// Connects, and brings the schema up to date. Several processes may do so at once.
     pub async fn open(url: &str, max_connections: u32) -> anyhow::Result<Db> {
-        if url.starts_with("sqlite:") {
-            open_sqlite(url, max_connections).await
-        } else {
-            open_postgres(url, max_connections).await
-        }
+        let opened = match url.starts_with("sqlite:") {
+            true => open_sqlite(url, max_connections).await,
+            false => open_postgres(url, max_connections).await,
+        };
+        opened.context("the database that DATABASE_URL names")
     }
 
     /// Its connections, by what they are for.
@@ -46,7 +46,7 @@ impl Db {
                 idle: pool.num_idle() as u64,
                 most: pool.options().get_max_connections().into(),
             }],
-            Db::Sqlite { readers, writer, feed } => {
+            Db::Sqlite { readers, writer, feed, .. } => {
                 let pool = |name, lanes: &[Lane]| Connections {
                     name,
                     open: lanes.iter().map(|lane| u64::from(lane.pool.size())).sum(),
@@ -59,26 +59,25 @@ impl Db {
         }
     }
 
+    /// Whether it is there.
+    pub fn outage(&self) -> &Outage {
+        match self {
+            Db::Postgres(pool) => pool.outage(),
+            Db::Sqlite { outage, .. } => outage,
+        }
+    }
+
     /// Gives the connections back.
     pub async fn close(&self) {
         match self {
             Db::Postgres(pool) => pool.close().await,
-            Db::Sqlite { readers, writer, feed } => {
+            Db::Sqlite { readers, writer, feed, .. } => {
                 feed.pool.close().await;
                 readers.close().await;
                 writer.pool.close().await;
             }
         }
     }
-}
-
-/// How Postgres is connected to, and whether PgBouncer lends the connections.
-pub(super) fn postgres_options(url: &str) -> anyhow::Result<(PgConnectOptions, bool)> {
-    // The URL holds a password, and sqlx's complaint about it could quote it.
-    let malformed = || anyhow::anyhow!("this is not a Postgres URL");
-    let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
-    let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
-    Ok((options.application_name("portcullis"), lent))
 }
 
 /// How an SQLite database is opened that is written to, and made where it is missing.
@@ -112,44 +111,24 @@ pub(super) fn make_sqlite_file(file: &Path) -> io::Result<()> {
 
 async fn open_postgres(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let (options, lent) = postgres_options(url)?;
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    let cant = || {
-        format!(
-            "can't open the Postgres database at {place}; check that it runs and that DATABASE_URL is right"
-        )
-    };
+    if !lent {
+        migrations::run_postgres(&options).await?;
+    }
+    let pool = Pool::new(options, max_connections, lent);
     if lent {
-        let db = Db::Postgres(Pool::new(options, max_connections, lent));
-        migrations::demand(&db).await.with_context(cant)?;
-        return Ok(db);
+        // By itself first: a pool tries again and again, and then only says that it gave up.
+        close(connect(&pool.connect_options()).await?).await;
+        migrations::demand(&Db::Postgres(pool.clone())).await?;
     }
-    migrations::run_postgres(&options).await.with_context(cant).map_err(|error| {
-        match format!("{error:#}").contains("unsupported startup parameter") {
-            true => error.context("this is PgBouncer's port: add ?pgbouncer=true to DATABASE_URL"),
-            false => error,
-        }
-    })?;
-    Ok(Db::Postgres(Pool::new(options, max_connections, lent)))
-}
-
-/// The URL without `pgbouncer`, which is ours, and whether that is `true`.
-fn without_pgbouncer(text: &str) -> Option<(String, bool)> {
-    let mut url = Url::parse(text).ok()?;
-    let (ours, rest): (Vec<_>, Vec<_>) =
-        url.query_pairs().into_owned().partition(|(name, _)| name == "pgbouncer");
-    if ours.is_empty() {
-        return Some((text.to_owned(), false));
-    }
-    url.query_pairs_mut().clear().extend_pairs(rest);
-    Some((url.into(), ours.iter().any(|(_, value)| value == "true")))
+    Ok(Db::Postgres(pool))
 }
 
 async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let options = sqlite_options(url)?;
     let file = options.get_filename().to_path_buf();
-    let cant =
-        || format!("can't open the SQLite database {}; check DATABASE_URL and the folder", file.display());
-    make_sqlite_file(&file).with_context(cant)?;
+    let cant = || format!("can't open the SQLite database {}", file.display());
+    make_sqlite_file(&file)
+        .with_context(|| format!("{}; this user must be able to write to it and to its folder", cant()))?;
     migrations::run_sqlite(&options, &file).await.with_context(cant)?;
     let pool = || {
         SqlitePoolOptions::new()
@@ -174,5 +153,5 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     });
     let writer = Lane::new(writer, options);
     writer.pool.acquire().await.with_context(cant)?;
-    Ok(Db::Sqlite { readers, writer, feed })
+    Ok(Db::Sqlite { readers, writer, feed, outage: Outage::default() })
 }

@@ -9,10 +9,11 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
 
 use super::held::{Held, Transaction};
+use super::outage::Outage;
 use crate::patience::DEADLINE;
 
 /// In turn:
@@ -40,6 +41,7 @@ pub struct Pool {
     connections: PgPool,
     /// Whether PgBouncer lends them.
     lent: bool,
+    outage: Outage,
 }
 
 impl Pool {
@@ -50,7 +52,7 @@ impl Pool {
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options);
-        Pool { connections, lent }
+        Pool { connections, lent, outage: Outage::default() }
     }
 
     /// As a connection of a pool is opened.
@@ -66,13 +68,8 @@ impl Pool {
         self.lent
     }
 
-    /// One connection of its own, to the same place.
-    pub(super) fn apart(&self) -> Pool {
-        let options = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        // Not tested when it is taken: that is a turn more over a line that may be slow, and what is read next tests it, too.
-        let options = options.acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false);
-        let connections = options.connect_lazy_with(self.connect_options().as_ref().clone());
-        Pool { connections, lent: self.lent }
+    pub(super) fn outage(&self) -> &Outage {
+        &self.outage
     }
 
     /// Waits for a connection.
@@ -83,13 +80,24 @@ impl Pool {
     /// Begins a transaction, by a task of its own, which goes on if this request is given up (a client that hangs up), and rolls back what
     /// nobody took: a connection is not to be closed for that. On a line on which nothing comes back it is.
     pub(super) async fn begin(&self) -> sqlx::Result<Transaction> {
-        let Pool { connections, lent } = self.clone();
+        let Pool { connections, lent, .. } = self.clone();
         let begun = tokio::spawn(tokio::time::timeout(DEADLINE, async move {
             Held::of(&connections).await?.begin(if lent { BEGIN } else { "begin" }).await
         }));
         let begun = begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         begun.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
+}
+
+/// Runs a statement, its values written into it, in a single message, which Postgres takes for a transaction: what PgBouncer lends a
+/// connection for, in one turn.
+pub(super) async fn at_once<T>(line: &mut PgConnection, sql: &str) -> sqlx::Result<Vec<T>>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    let settings = BEGIN.trim_start_matches("begin; ");
+    let rows = sqlx::raw_sql(AssertSqlSafe(format!("{settings}; {sql}"))).fetch_all(line).await?;
+    rows.iter().map(T::from_row).collect()
 }
 
 impl Deref for Pool {

@@ -1,8 +1,10 @@
 //! `signing_keys`: the private halves are ciphertext here; only the keyring can read them.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use super::db::{Executor, Tx};
+use super::pool::at_once;
 use crate::error::Result;
 
 /// A key that signs access tokens, has signed them, or will.
@@ -22,10 +24,16 @@ pub struct SigningKey {
 
 /// All keys, oldest first.
 pub async fn all(db: impl Executor<'_>) -> Result<Vec<SigningKey>> {
-    let sql = "select kid, number, algorithm, private_key, created_at, signs_from, longest_ttl from signing_keys \
-               order by number";
-    db.query(sql).fetch_all().await
+    db.query(ALL).fetch_all().await
 }
+
+/// The same, by way of PgBouncer, in one message.
+pub(super) async fn all_at_once(line: &mut PgConnection) -> Result<Vec<SigningKey>> {
+    Ok(at_once(line, ALL).await?)
+}
+
+const ALL: &str = "select kid, number, algorithm, private_key, created_at, signs_from, longest_ttl from signing_keys \
+                   order by number";
 
 /// Inserts a key: `false` where another has its number, or it is there already.
 pub async fn insert(tx: &mut Tx, key: &SigningKey) -> Result<bool> {

@@ -270,3 +270,20 @@ async fn less_can_be_asked_for() {
     assert!(silent.starts_with("portcullis: can't listen") && silent.lines().count() == 1, "{silent}");
     Place::quick().with("RUST_LOG", "warn").run(&[address]).expect(1).says(&["BCRYPT_COST", "can't listen"]);
 }
+
+/// For programs as all else in the log; other commands speak to people.
+#[test]
+fn why_it_could_not_start_is_a_line_of_json_too() {
+    let place = Place::quick().with("LOG_FORMAT", "json").with("RUST_LOG", "off");
+    for (arguments, code, why) in [
+        (["serve", "--host=192.0.2.1"], 1, "can't listen"),
+        (["serve", "--bcrypt-cost=99"], 2, "--bcrypt-cost: "),
+    ] {
+        let told = place.run(&arguments).expect(code).stderr;
+        let line: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"));
+        assert_eq!((&line["level"], &line["target"]), (&json!("ERROR"), &json!("portcullis::cli::serve")));
+        assert!(line["message"].as_str().unwrap().contains(why) && line["timestamp"].is_string(), "{line}");
+    }
+    let told = place.run(&["user", "show", "nobody"]).expect(1).stderr;
+    assert!(told.starts_with("portcullis: "), "{told}");
+}

@@ -123,6 +123,9 @@ fn while_it_drains_it_answers_all_and_closes_each_connection_after_that() {
     server.running.signal(Signal::TERM);
     let done = server.running.done().expect(0).says(&["draining", "stopping", "stopped"]);
     assert!(done.took < QUICK, "{:?}", done.took);
+    // Nothing has failed.
+    let (_, told) = done.stderr.split_once("draining").unwrap();
+    assert!(told.contains("/health/ready") && !told.contains("WARN"), "{told}");
 }
 
 #[test]

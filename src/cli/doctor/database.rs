@@ -10,7 +10,7 @@ use rustix::fs::{Access, access, statvfs};
 use super::report::{Report, cause};
 use crate::config::Config;
 use crate::error::Error;
-use crate::store::look::{self, Damage, Server, sqlite_file};
+use crate::store::look::{self, Damage, Server, Unusable, sqlite_file};
 use crate::store::{Db, migrations};
 
 const CHECK: &str = "database";
@@ -40,7 +40,12 @@ pub async fn open(report: &mut Report, config: &Config) -> Option<Db> {
     match Db::look(url).await {
         Ok(db) => Some(db),
         Err(error) => {
-            report.problem(CHECK, format!("{error:#}"), "check that it runs, and that DATABASE_URL is right");
+            match error.downcast_ref() {
+                Some(Unusable { place, what, todo }) => {
+                    report.problem(CHECK, format!("can't use {place} of DATABASE_URL: {what}"), *todo);
+                }
+                None => report.problem(CHECK, format!("{error:#}"), "check DATABASE_URL"),
+            }
             None
         }
     }

@@ -1,7 +1,6 @@
 //! A line to one of the two databases that a copy is between: of its own, without the deadlines of the service's.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures_util::StreamExt;
@@ -16,12 +15,10 @@ use sqlx::{
 use super::tables::Table;
 use super::value::{Kind, Value, append_for_copy};
 use crate::private::is_open_to_everyone;
+use crate::store::connect::{connect, postgres_options, without_deadlines};
 use crate::store::look::sqlite_to_look_at;
 use crate::store::migrations::{self, RECORDS, Record, State};
-use crate::store::open::{make_sqlite_file, postgres_options, sqlite_options, sqlite_to_read};
-
-/// How long a server may take to answer at first.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::store::open::{make_sqlite_file, sqlite_options, sqlite_to_read};
 
 /// Values that one statement of SQLite takes at most (SQLITE_MAX_VARIABLE_NUMBER).
 const MOST_VALUES: usize = 32_766;
@@ -36,7 +33,7 @@ impl Line {
     /// To read from, at one moment: what is written from now on does not show.
     pub async fn to_read(url: &str) -> anyhow::Result<Line> {
         if !url.starts_with("sqlite:") {
-            let mut line = to_postgres(&straight(url)?).await?;
+            let mut line = connect(&without_deadlines(&straight(url)?)).await?;
             line.execute("begin isolation level repeatable read read only").await?;
             return Ok(Line::Postgres(line));
         }
@@ -55,7 +52,7 @@ impl Line {
     ) -> anyhow::Result<Line> {
         if !url.starts_with("sqlite:") {
             let options = straight(url)?;
-            let mut line = Line::Postgres(to_postgres(&options).await?);
+            let mut line = Line::Postgres(connect(&without_deadlines(&options)).await?);
             line.execute("begin read only").await?;
             check(&mut line).await?;
             line.execute("rollback").await?;
@@ -245,22 +242,6 @@ fn straight(url: &str) -> anyhow::Result<PgConnectOptions> {
         "a copy can't go through PgBouncer: take a URL that leads to Postgres itself, without pgbouncer=true"
     );
     Ok(options)
-}
-
-async fn to_postgres(options: &PgConnectOptions) -> anyhow::Result<PgConnection> {
-    let options = options.clone().disable_statement_logging().options([
-        ("statement_timeout", "0"),
-        ("lock_timeout", "0"),
-        ("idle_in_transaction_session_timeout", "0"),
-    ]);
-    let cant = || {
-        let place = format!("{}:{}", options.get_host(), options.get_port());
-        format!("can't connect to Postgres at {place}; check that it runs and that the URL is right")
-    };
-    let line = tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await;
-    line.with_context(|| format!("no answer within {CONNECT_TIMEOUT:?}"))
-        .with_context(cant)?
-        .with_context(cant)
 }
 
 fn read(table: &Table, value: impl Fn(Kind, usize) -> anyhow::Result<Value>) -> anyhow::Result<Vec<Value>> {

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::error::{Error, Result};
 use crate::hasher::PasswordHash;
 use crate::id::UserId;
+use crate::store::failure::Failure;
 use crate::store::{Executor, Tx};
 
 /// What to set: `None` leaves it as it is, `Some(None)` takes it away. A name is as typed, and its key.
@@ -60,7 +61,7 @@ pub async fn set(tx: &mut Tx, id: UserId, edit: &Edit<'_>, now: DateTime<Utc>) -
 /// Which of the two keys it was that another user has, where that is why a statement failed.
 pub(super) fn taken(error: Error) -> Error {
     let Error::Internal(cause) = &error else { return error };
-    let database = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+    let database = cause.downcast_ref().and_then(|Failure(error)| error.as_database_error());
     match database.filter(|error| error.is_unique_violation()) {
         // Postgres names the constraint, SQLite the column; this is in both.
         Some(violation) if violation.message().contains("email_key") => Error::EmailTaken,

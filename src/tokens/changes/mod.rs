@@ -143,23 +143,14 @@ impl Changes {
             let started = Instant::now();
             match self.catch_up(&mut feed, &mut position, keyring, failing).await {
                 Ok(caught_up) => {
-                    if std::mem::take(&mut failing) {
-                        tracing::info!("the feed of changes is followed again");
-                    }
+                    failing = false;
                     if !caught_up {
                         continue;
                     }
                     self.trusted_until.store(self.since_began(started + TRUST), SeqCst);
                 }
-                Err(_) if feed.is_closed() => break,
-                Err(error) if !std::mem::replace(&mut failing, true) => {
-                    let cause =
-                        std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(
-                        "the feed of changes can't be read; every request asks the database: {cause}"
-                    );
-                }
-                Err(_) => {}
+                // The feed tells of it.
+                Err(_) => failing = true,
             }
             tokio::select! {
                 () = self.wake.notified() => {}
