@@ -228,7 +228,13 @@ fn secrets_that_everyone_may_read_are_problems_and_the_services_own_is_refused()
     Found::of(&place).well();
     chmod(place.path("data"), 0o755);
     let found = Found::of(&place).has("files", "problem", &["data/portcullis.db", "password hashes"]);
-    found.has("files", "warning", &["data/", "chmod 700 data"]);
+    let found = found.has("files", "warning", &["data/", "chmod 700 data"]);
+    // What is not there has no mode.
+    assert!(!found.done.stdout.contains("portcullis.db-"), "{}", found.done.stdout);
+    let server = place.serve(&[]);
+    let all = "chmod 600 data/portcullis.db data/portcullis.db-wal data/portcullis.db-shm";
+    Found::of(&place).has("files", "problem", &[all]);
+    server.stop().expect(0);
 
     let place = self::place();
     fs::write(place.path(".env"), format!("SECRET_KEY={RANDOM}\n")).unwrap();
