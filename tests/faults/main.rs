@@ -25,3 +25,4 @@ mod program;
 mod proxy;
 mod service;
 mod setting;
+mod trial;
