@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
@@ -77,7 +77,8 @@ pub fn write_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Lets a file appear that only its owner may read, once `write` has filled another beside it, which is empty at first: whoever
-/// finds it finds all of it. Refuses one that is there already. Tells its size.
+/// finds it finds all of it. Refuses one that is there already, and never replaces one. Tells its size. Dropped before that, it
+/// leaves nothing.
 pub async fn appear(
     file: &Path,
     write: impl AsyncFnOnce(&Path) -> anyhow::Result<()>,
@@ -85,28 +86,55 @@ pub async fn appear(
     let is_there = || format!("{} is there already; give another name, or move it away", file.display());
     ensure!(fs::symlink_metadata(file).is_err(), is_there());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = file.as_os_str().to_owned();
-    draft.push(format!(".{}.part", secret::base64url(&secret::random::<12>())));
-    let draft = Path::new(&draft);
     let cant = || format!("can't write {}", file.display());
-    private_file().create_new(true).open(draft).with_context(cant)?;
-    let written = async {
-        write(draft).await?;
-        let written = File::open(draft).with_context(cant)?;
-        written.sync_all().with_context(cant)?;
-        match fs::hard_link(draft, file) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(is_there()),
-            // Not every file system has links.
-            Err(_) => fs::rename(draft, file).with_context(cant)?,
-            Ok(()) => {}
-        }
-        Ok(written.metadata().with_context(cant)?.len())
+    let draft = Draft::beside(file).with_context(cant)?;
+    write(&draft.0).await?;
+    let written = File::open(&draft.0).with_context(cant)?;
+    written.sync_all().with_context(cant)?;
+    let bytes = written.metadata().with_context(cant)?.len();
+    let named = match fs::hard_link(&draft.0, file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => claim(&draft.0, file),
+        linked => linked,
     };
-    let written = written.await;
-    let _ = fs::remove_file(draft);
-    let bytes = written?;
+    match named {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(is_there()),
+        named => named.with_context(cant)?,
+    }
+    drop(draft);
     File::open(folder).and_then(|folder| folder.sync_all()).with_context(cant)?;
     Ok(bytes)
+}
+
+/// What is to become a file, under a name that no other process has. It is gone when this is dropped, and what a database keeps
+/// beside itself with it; where the process is killed it stays, and is in nobody's way.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn beside(file: &Path) -> io::Result<Draft> {
+        let mut draft = file.as_os_str().to_owned();
+        draft.push(format!(".{}.part", secret::base64url(&secret::random::<12>())));
+        private_file().create_new(true).open(&draft)?;
+        Ok(Draft(draft.into()))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let mut journal = self.0.as_os_str().to_owned();
+        journal.push("-journal");
+        for left in [self.0.as_os_str(), &journal] {
+            let _ = fs::remove_file(left);
+        }
+    }
+}
+
+/// Gives a draft its name where the file system has no links: the name is taken first, by an empty file, so that nobody else's is
+/// replaced. For that moment, and where the process is killed in it, an empty file is what is found.
+fn claim(draft: &Path, file: &Path) -> io::Result<()> {
+    private_file().create_new(true).open(file)?;
+    fs::rename(draft, file).inspect_err(|_| {
+        let _ = fs::remove_file(file);
+    })
 }
 
 /// An empty file that only its owner may read, where there is none. One that is there already stays as it is. SQLite
@@ -146,5 +174,69 @@ mod tests {
         let file = folder.path().join("secret.key");
         fs::write(&file, "short\n").unwrap();
         assert!(read_secret(&file).is_err());
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn of_two_that_appear_at_once_one_does_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let (both_began, at) = (&tokio::sync::Barrier::new(2), folder.path());
+        let appear = |text: &'static str| {
+            appear(&file, async move |draft: &Path| {
+                both_began.wait().await;
+                assert_eq!(names(at).len(), 2);
+                Ok(fs::write(draft, text)?)
+            })
+        };
+        // Who came last to where both wait goes on first.
+        let (late, early) = tokio::join!(appear("late"), appear("early"));
+        assert_eq!(early.unwrap(), 5);
+        assert!(late.unwrap_err().to_string().contains("is there already"));
+        assert_eq!((names(at), &*fs::read(&file).unwrap()), (vec!["file".to_owned()], &b"early"[..]));
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_before_it_appears_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let begun = std::cell::Cell::new(false);
+        let appears = appear(&file, async |draft: &Path| {
+            fs::write(format!("{}-journal", draft.display()), "SQLite's")?;
+            begun.set(true);
+            std::future::pending().await
+        });
+        tokio::select! {
+            biased;
+            _ = appears => panic!("it was never filled"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(begun.get());
+        assert_eq!(names(folder.path()).len(), 0);
+    }
+
+    #[test]
+    fn without_links_nothing_is_replaced_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let (draft, file) = (folder.path().join("draft"), folder.path().join("file"));
+        fs::write(&draft, "new").unwrap();
+        fs::write(&file, "old").unwrap();
+        assert_eq!(claim(&draft, &file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&draft).unwrap(), fs::read(&file).unwrap()), (b"new".into(), b"old".into()));
+        fs::remove_file(&file).unwrap();
+        claim(&draft, &file).unwrap();
+        assert_eq!(
+            (names(folder.path()), fs::read(&file).unwrap()),
+            (vec!["file".to_owned()], b"new".into())
+        );
+        // A name that was taken in vain is given up.
+        assert!(claim(&draft, &folder.path().join("another")).is_err());
+        assert_eq!(names(folder.path()), ["file"]);
     }
 }

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::stop::Signals;
 use super::table::Table;
 use crate::config::{Config, DatabaseUrl, Problem};
 use crate::store::backup::backup;
@@ -77,8 +78,13 @@ pub(super) async fn run(config: Config, command: DbCommand) -> anyhow::Result<()
         }
         DbCommand::Copy(_) => bail!("--from and --to must be databases' URLs"),
         DbCommand::Backup { file } => {
-            let url = &config.database_url;
-            let done = backup(url.expose(), &file).await.with_context(|| format!("no backup of {url}"))?;
+            let (url, signals) = (&config.database_url, Signals::catch()?);
+            let done = tokio::select! {
+                done = backup(url.expose(), &file) => done,
+                // What it has written so far goes with it.
+                () = signals.any() => Err(anyhow!("it was interrupted, and nothing is left of it")),
+            };
+            let done = done.with_context(|| format!("no backup of {url}"))?;
             println!(
                 "{} has all of {url}: {} ({} bytes), in {}.",
                 file.display(),

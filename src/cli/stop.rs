@@ -30,7 +30,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// For whoever accepts connections to notice that it is to accept none.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Those that stop the service.
+/// Those that stop the service, or a command that would leave something half done.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -52,6 +52,11 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// Waits for either.
+    pub(super) async fn any(mut self) {
+        self.next().await;
     }
 
     async fn next(&mut self) -> By {

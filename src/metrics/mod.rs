@@ -62,6 +62,7 @@ impl Metrics {
         self.database(&mut page, &pools, backlog);
         self.mails(&mut page, backlog);
         self.keys(&mut page, now);
+        self.certificate(&mut page);
         self.spans(&mut page);
         process(&mut page);
         page.into_text()
@@ -239,6 +240,14 @@ impl Metrics {
         );
         let next = next.or_else(|| every.and_then(rotates));
         next.iter().for_each(|at| metric.is(seconds(DateTime::UNIX_EPOCH, *at)));
+    }
+
+    fn certificate(&self, page: &mut Page) {
+        let mut metric = page.gauge(
+            "portcullis_tls_certificate_not_after_timestamp_seconds",
+            "When the certificate that is shown expires; not there without TLS.",
+        );
+        self.app.tls.iter().for_each(|tls| metric.is(tls.not_after().timestamp()));
     }
 
     fn spans(&self, page: &mut Page) {

@@ -16,7 +16,8 @@ pub struct Backup {
 }
 
 /// Writes the database, as it is at this moment, to a file that is not there yet; it appears once it is whole and was looked
-/// through. The connection is one of its own, without a deadline; nobody who writes waits for it.
+/// through. Dropped before that, it leaves nothing. The connection is one of its own, without a deadline; nobody who writes waits
+/// for it.
 pub async fn backup(url: &str, file: &Path) -> anyhow::Result<Backup> {
     if !url.starts_with("sqlite:") {
         bail!(

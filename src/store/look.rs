@@ -114,18 +114,36 @@ pub async fn unmakeable(db: &Db) -> Option<anyhow::Error> {
     }
 }
 
-/// Names of a few tables and views beside which no migration is to be begun; those of Postgres' extensions are not.
-pub async fn other_tables(db: &Db) -> Result<Vec<String>> {
+/// What somebody else has in a database in which no migration was run.
+#[derive(Debug)]
+pub struct Others {
+    /// Tables and views; those of Postgres' extensions are not among them.
+    pub tables: Vec<String>,
+    /// Names that the migrations give to what they make, in which order they do.
+    pub in_the_way: Vec<&'static str>,
+}
+
+/// Looks where no migration was run.
+pub async fn others(db: &Db) -> Result<Others> {
+    let in_postgres = matches!(db, Db::Postgres(_));
+    // On Postgres a table's name is one of a type, too.
     let sql = (
-        "select cast(c.relname as text) from pg_class c join pg_namespace n on n.oid = c.relnamespace \
-         where n.nspname = current_schema() and c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname <> '_sqlx_migrations' \
-         and not exists (select 1 from pg_depend d where d.classid = cast('pg_class' as regclass) \
-             and d.objid = c.oid and d.deptype = 'e') order by c.relname = 'users' desc, 1 limit 3",
-        "select name from sqlite_master where type in ('table', 'view') and substr(name, 1, 7) <> 'sqlite_' \
-         and name <> '_sqlx_migrations' order by name = 'users' desc, name limit 3",
+        "select cast(c.relname as text), c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists (select 1 from pg_depend d \
+             where d.classid = cast('pg_class' as regclass) and d.objid = c.oid and d.deptype = 'e') \
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+         where n.nspname = current_schema() and c.relname <> '_sqlx_migrations' \
+         union all select cast(t.typname as text), false from pg_type t join pg_namespace n on n.oid = t.typnamespace \
+         where n.nspname = current_schema() and t.typrelid = 0 order by 1",
+        "select name, type <> 'index' from sqlite_master where type in ('table', 'view', 'index') \
+         and substr(name, 1, 7) <> 'sqlite_' and name <> '_sqlx_migrations' order by 1",
     );
-    let rows: Vec<(String,)> = db.query_either(sql.0, sql.1).fetch_all().await?;
-    Ok(rows.into_iter().map(|(name,)| name).collect())
+    let found: Vec<(String, bool)> = db.query_either(sql.0, sql.1).fetch_all().await?;
+    let is_there = |made: &&str| {
+        found.iter().any(|(name, _)| name == made || !in_postgres && name.eq_ignore_ascii_case(made))
+    };
+    let in_the_way = migrations::names_made(in_postgres).filter(is_there).collect();
+    let tables = found.into_iter().filter(|(_, is_table)| *is_table).map(|(name, _)| name).collect();
+    Ok(Others { tables, in_the_way })
 }
 
 /// Whether there is an admin, and an enabled one.

@@ -106,6 +106,17 @@ fn cause(error: Error) -> anyhow::Error {
     }
 }
 
+/// What the migrations call the tables and indexes that they make, in their order: a thing of that name is in their way.
+pub(super) fn names_made(in_postgres: bool) -> impl Iterator<Item = &'static str> {
+    let all = if in_postgres { &*POSTGRES } else { &*SQLITE };
+    all.iter().flat_map(|migration| migration.sql.as_str().lines()).filter_map(|line| {
+        let made = line.strip_prefix("create ")?;
+        let made = made.strip_prefix("unique ").unwrap_or(made);
+        let named = made.strip_prefix("table ").or_else(|| made.strip_prefix("index "))?;
+        named.split([' ', '(']).next()
+    })
+}
+
 /// How a database's schema stands to this program's.
 #[derive(Debug, Default)]
 pub struct State {

@@ -6,7 +6,7 @@
 
 mod pair;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use anyhow::Context;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -52,11 +52,17 @@ enum News {
 }
 
 #[derive(Debug)]
-struct Shown(RwLock<Arc<CertifiedKey>>);
+struct Shown(RwLock<Pair>);
+
+impl Shown {
+    fn pair(&self) -> RwLockReadGuard<'_, Pair> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.pair().key.clone())
     }
 }
 
@@ -69,7 +75,7 @@ impl Tls {
         let look = Ok(held.digest());
         Ok(Some(Tls {
             files,
-            shown: Arc::new(Shown(RwLock::new(pair.key))),
+            shown: Arc::new(Shown(RwLock::new(pair))),
             seen: Mutex::new(Seen {
                 last: look.clone(),
                 judged: look.clone(),
@@ -87,6 +93,11 @@ impl Tls {
             .expect("the provider has ciphers for both")
             .with_no_client_auth()
             .with_cert_resolver(self.shown.clone())
+    }
+
+    /// When the certificate that is shown expires.
+    pub fn not_after(&self) -> DateTime<Utc> {
+        self.shown.pair().not_after
     }
 
     /// Looks whether the files hold something else, and shows that from now on, or says once why not.
@@ -132,9 +143,10 @@ impl Tls {
         seen.complained = pair.is_err();
         Some(match pair {
             Ok(pair) => {
-                *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = pair.key;
+                let until = pair.not_after;
+                *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
                 seen.good = look;
-                News::Shown(pair.not_after)
+                News::Shown(until)
             }
             Err(error) => News::Kept(error),
         })

@@ -242,6 +242,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Executor;
 
     #[test]
     fn a_window_is_a_day_or_a_month_of_the_calendar() {
@@ -278,5 +279,26 @@ mod tests {
             (Some(1), Some(0), None)
         );
         assert_eq!(unpacked(packed(20_000, 1 << 39)), (20_000, 1 << 39));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_part_has_no_more_time_than_its_request_and_does_not_try_after_one_that_failed() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), DateTime::UNIX_EPOCH);
+        let db = Db::open(&format!("sqlite://{}/test.db", folder.path().display()), 1).await.unwrap();
+        db.query("drop table quotas").execute().await.unwrap();
+        let quota = Quota { requests: 1000, per: Per::Day, version: 1 };
+        let budget = Arc::new(Budget::new(UserId::from([1; 16]), quota));
+        let (taken, ask) = (budget.taking.lock().await, || budget.clone().ask(&db, now));
+        let began = Instant::now();
+        let asked = patience::briefly(ask()).await;
+        assert!(matches!(asked, Err(Error::Unavailable(_))) && began.elapsed() < patience::DEADLINE);
+        let let_go = async {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            drop(taken);
+        };
+        let (tries, waits, ()) = tokio::join!(ask(), ask(), let_go);
+        assert!(matches!((tries, waits), (Err(Error::Internal(_)), Err(Error::Unavailable(_)))));
     }
 }

@@ -112,6 +112,20 @@ async fn many_at_once_are_told_so_within_5_seconds_too() {
     }
 }
 
+/// Each statement would come in time, and all that a login takes would not.
+#[actix_web::test]
+async fn many_statements_over_a_slow_line_are_given_up_within_8_seconds() {
+    if DATABASE == Database::Sqlite {
+        return;
+    }
+    let (server, proxy) = Server::behind_a_proxy().await;
+    server.register("ada").await;
+    proxy.slow_down(Duration::from_millis(600));
+    let login = server.post("/api/v1/login").json(json!({ "login": "ada", "password": PASSWORD }));
+    login.within(Duration::from_secs(8)).expect_problem(503, "unavailable").await;
+    proxy.mend();
+}
+
 /// Of Postgres it is the default, and the operator's to choose.
 #[actix_web::test]
 async fn what_sqlite_has_answered_is_on_the_disk() {

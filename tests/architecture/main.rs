@@ -416,24 +416,26 @@ fn a_file_is_short_and_its_name_and_first_line_say_what_it_holds() {
 #[test]
 fn every_test_that_the_promises_name_exists() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let (mut file, mut named, mut missing) = (None, 0, Vec::new());
-    for line in page.lines().filter(|line| line.starts_with('|')) {
-        for quoted in line.rsplit('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2) {
-            if quoted.contains('/') {
-                let text = std::fs::read_to_string(root.join(quoted));
-                if !root.join(quoted).exists() {
-                    missing.push(quoted.to_owned());
-                }
-                file = text.ok().map(|text| (quoted, text));
-            } else if let Some((path, text)) = &file {
-                named += 1;
-                if !text.contains(&format!("fn {quoted}(")) {
-                    missing.push(format!("{path}: {quoted}"));
+    for (page, at_least) in [("docs/security.md", 20), ("docs/faults.md", 15)] {
+        let (mut file, mut named, mut missing) = (None, 0, Vec::new());
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        for line in text.lines().filter(|line| line.starts_with('|')) {
+            for quoted in line.rsplit('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2) {
+                if quoted.contains('/') {
+                    let text = std::fs::read_to_string(root.join(quoted));
+                    if !root.join(quoted).exists() {
+                        missing.push(quoted.to_owned());
+                    }
+                    file = text.ok().map(|text| (quoted, text));
+                } else if let Some((path, text)) = &file {
+                    named += 1;
+                    if !text.contains(&format!("fn {quoted}(")) {
+                        missing.push(format!("{path}: {quoted}"));
+                    }
                 }
             }
         }
+        assert!(missing.is_empty(), "{page} names what is not there: {missing:?}");
+        assert!(named > at_least, "{page} has no table any more");
     }
-    assert!(missing.is_empty(), "docs/security.md names what is not there: {missing:?}");
-    assert!(named > 20, "docs/security.md has no table any more");
 }

@@ -1,7 +1,11 @@
 //! `portcullis db`.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 use serde_json::Value;
-use sqlx::{Connection, Executor};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode};
+use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::program::{Done, PASSWORD, Place, has_file, mode};
 
@@ -103,6 +107,45 @@ async fn a_backup_is_private_whole_and_served() {
     assert_eq!(place.files(), ["backup.db", "data"]);
     assert_eq!(server.login("ada", PASSWORD).await.0, 200);
     server.stop().expect(0);
+    let server = place.serve(&["--database-url=sqlite://backup.db"]);
+    assert_eq!(server.login("ada", PASSWORD).await.0, 200);
+}
+
+/// While the database is held by who lets nobody read, a backup waits, with its draft begun.
+#[tokio::test]
+async fn a_backup_that_is_interrupted_leaves_nothing_and_one_that_is_killed_is_in_nobodys_way() {
+    let place = place();
+    let options = SqliteConnectOptions::new().filename(place.path(DATA));
+    let begun = |place: &Place| {
+        let backup = place.start(&["db", "backup", "backup.db"]);
+        let since = Instant::now();
+        while !has_file(place.path("."), "backup.db.") {
+            assert!(since.elapsed() < Duration::from_secs(60), "it does not begin");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        backup
+    };
+    let hold = async || {
+        let mut held = options.clone().locking_mode(SqliteLockingMode::Exclusive).connect().await.unwrap();
+        held.execute("begin exclusive").await.unwrap();
+        held
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let held = hold().await;
+        let mut backup = begun(&place);
+        backup.signal(signal);
+        backup.done().expect(1).says(&["no backup of", "interrupted"]);
+        assert_eq!(place.files(), ["data"], "{signal:?}");
+        held.close().await.unwrap();
+    }
+
+    let held = hold().await;
+    let mut killed = begun(&place);
+    killed.signal(Signal::KILL);
+    assert_eq!(killed.done().code, None);
+    assert!(has_file(place.path("."), "backup.db."), "it was not killed in the middle");
+    held.close().await.unwrap();
+    place.run(&["db", "backup", "backup.db"]).expect(0);
     let server = place.serve(&["--database-url=sqlite://backup.db"]);
     assert_eq!(server.login("ada", PASSWORD).await.0, 200);
 }

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{
     ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion, crypto::aws_lc_rs,
 };
 
+use crate::metrics::{get, metrics_url};
 use crate::program::{Place, Server};
 
 /// What no answer takes, however busy the machine is.
@@ -188,6 +189,33 @@ async fn a_pair_that_does_not_do_keeps_the_old_one_and_is_told_once() {
     Line::to(&server, &new).await.unwrap().ask().await;
     let done = server.stop().expect(0);
     assert_eq!(done.stderr.matches("the old one stays").count(), 3, "{}", done.stderr);
+}
+
+#[tokio::test]
+async fn when_the_certificate_that_is_shown_expires_is_measured() {
+    const NAME: &str = "portcullis_tls_certificate_not_after_timestamp_seconds";
+    let told = async |server: &Server| {
+        let page = get(&metrics_url(&server.running)).await.text().await.unwrap();
+        assert!(page.contains(&format!("# TYPE {NAME} gauge\n")), "{page}");
+        let sample = page.lines().find_map(|line| line.strip_prefix(&format!("{NAME} ")));
+        sample.map(|seconds| seconds.parse::<i64>().unwrap())
+    };
+    let until = |year| rcgen::date_time_ymd(year, 2, 3);
+    let made = |year| made_with(|params| params.not_after = until(year));
+    let place = place().with("METRICS_BIND", "127.0.0.1:0");
+    made(3000).put(&place);
+    let mut server = place.serve(&[]);
+    assert_eq!(told(&server).await, Some(until(3000).unix_timestamp()));
+    made(2001).put(&place);
+    server.running.line_with("the old one stays");
+    assert_eq!(told(&server).await, Some(until(3000).unix_timestamp()));
+    made(2999).put(&place);
+    server.running.line_with("a new certificate is shown");
+    assert_eq!(told(&server).await, Some(until(2999).unix_timestamp()));
+    server.stop().expect(0);
+
+    let plain = Place::quick().with("METRICS_BIND", "127.0.0.1:0");
+    assert_eq!(told(&plain.serve(&[])).await, None);
 }
 
 #[tokio::test]

@@ -1,15 +1,12 @@
 //! The line to Postgres: cut in the middle of statements, slow, or lost.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::load::Load;
 use crate::postgres_server::Postgres;
 use crate::proxy::Proxy;
 use crate::service::Service;
-use crate::setting::{place, stop};
-
-const CALM: Duration = Duration::from_secs(2);
+use crate::setting::place;
+use crate::trial::Trial;
 
 /// Of each packet, in both directions: a statement takes 400 ms and more, a login of a dozen of them several seconds.
 const SLOW: Duration = Duration::from_millis(200);
@@ -18,20 +15,16 @@ const SLOW: Duration = Duration::from_millis(200);
 async fn survives(clients: usize, times: usize, lasts: Duration, happens: impl Fn(&Proxy, &Service)) {
     let postgres = Postgres::start().await;
     let (proxy, url) = Proxy::before(&postgres.url()).await;
-    let server = place().with("DATABASE_URL", &url).serve(&[]);
-    let service = Arc::new(Service::at(&server.url));
-    let load = Load::start(&service, clients);
+    let place = place().with("DATABASE_URL", &url);
+    let trial = Trial::begin(&place, clients);
     for _ in 0..times {
-        tokio::time::sleep(CALM).await;
-        happens(&proxy, &service);
+        trial.calm().await;
+        happens(&proxy, &trial.service);
         tokio::time::sleep(lasts).await;
         proxy.mend();
-        service.is_left_alone();
-        load.is_back().await;
+        trial.is_back().await;
     }
-    tokio::time::sleep(CALM).await;
-    service.keeps(&load.stop().await).await;
-    stop(server);
+    trial.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -59,15 +59,19 @@ pub struct Load {
 type LastWrite = Arc<Mutex<Instant>>;
 
 impl Load {
+    /// Clients have numbers of their own, also beside those of another load on another replica.
     pub fn start(service: &Arc<Service>, clients: usize) -> Load {
+        static NEXT: AtomicU16 = AtomicU16::new(1);
         let stop = Arc::new(AtomicBool::new(false));
-        let start = |number| {
+        let start = |_| {
+            let number = NEXT.fetch_add(1, Relaxed);
             let (wrote, accounts) = (LastWrite::new(Mutex::new(Instant::now())), Vec::new());
-            let (service, stop, address) = (service.clone(), stop.clone(), format!("10.0.0.{number}"));
+            let [high, low] = number.to_be_bytes();
+            let (service, stop, address) = (service.clone(), stop.clone(), format!("10.0.{high}.{low}"));
             let client = Client { service, stop, number, address, wrote: wrote.clone(), accounts };
             (tokio::spawn(client.work()), wrote)
         };
-        Load { service: service.clone(), clients: (1..=clients).map(start).collect(), stop }
+        Load { service: service.clone(), clients: (0..clients).map(start).collect(), stop }
     }
 
     /// Demands that after the last fault each client can write again, in time.
@@ -105,7 +109,7 @@ impl Load {
 struct Client {
     service: Arc<Service>,
     stop: Arc<AtomicBool>,
-    number: usize,
+    number: u16,
     address: String,
     wrote: LastWrite,
     accounts: Vec<Account>,
@@ -141,7 +145,7 @@ impl Client {
         }
         self.refresh(1).await?;
         self.me(1).await?;
-        match (round + self.number) % 3 {
+        match (round + usize::from(self.number)) % 3 {
             0 => self.log_out(1).await?,
             1 => self.change_password(0).await?,
             _ => {}

@@ -26,3 +26,4 @@ mod proxy;
 mod service;
 mod setting;
 mod told;
+mod trial;

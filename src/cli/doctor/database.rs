@@ -21,6 +21,9 @@ const FOLLOWERS: i64 = 2;
 /// An answer that takes longer makes each request slow.
 const SLOW: Duration = Duration::from_millis(50);
 
+/// Names that are told of many.
+const FEW: usize = 3;
+
 const MIB: u64 = 1024 * 1024;
 
 /// Below this SQLite's log alone may fill the disk.
@@ -139,17 +142,29 @@ pub async fn migrations(report: &mut Report, db: &Db) -> Option<bool> {
 /// Whether a start can make the migrations that are missing.
 async fn can_be_made(report: &mut Report, db: &Db, are_the_first: bool) -> bool {
     const CHECK: &str = "migrations";
-    let others = if are_the_first { look::other_tables(db).await } else { Ok(Vec::new()) };
-    match others {
-        Ok(names) if names.is_empty() => {}
-        Ok(names) => {
-            let what = format!("this database holds other tables ({}, …)", names.join(", "));
-            report.problem(CHECK, what, "give Portcullis one of its own");
-            return false;
-        }
-        Err(error) => {
-            report.problem(CHECK, cause(error), "check the database's own log");
-            return false;
+    if are_the_first {
+        match look::others(db).await {
+            Ok(others) if !others.in_the_way.is_empty() => {
+                let what = format!(
+                    "something else here has names that Portcullis gives its own tables ({})",
+                    some(&others.in_the_way)
+                );
+                report.problem(
+                    CHECK,
+                    what,
+                    "give Portcullis a database, or a schema of Postgres, of its own",
+                );
+                return false;
+            }
+            Ok(others) if !others.tables.is_empty() => {
+                let tables = some(&others.tables);
+                report.ok(CHECK, format!("tables of something else are here, and not in the way ({tables})"));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                report.problem(CHECK, cause(error), "check the database's own log");
+                return false;
+            }
         }
     }
     if let Some(error) = look::unmakeable(db).await {
@@ -157,6 +172,12 @@ async fn can_be_made(report: &mut Report, db: &Db, are_the_first: bool) -> bool 
         return false;
     }
     true
+}
+
+/// A few of these names.
+fn some<T: AsRef<str>>(names: &[T]) -> String {
+    let few: Vec<_> = names.iter().take(FEW).map(AsRef::as_ref).collect();
+    few.join(", ") + if names.len() > FEW { ", …" } else { "" }
 }
 
 pub async fn check(report: &mut Report, config: &Config, db: &Db, has_tables: bool) {

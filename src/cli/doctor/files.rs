@@ -56,7 +56,9 @@ pub fn check(report: &mut Report, config: &Config) {
                 "every user of this machine can read the database, {}: password hashes are in it",
                 file.display()
             );
-            report.problem(CHECK, what, format!("chmod 600 {0} {0}-wal {0}-shm", file.display()));
+            let beside = ["", "-wal", "-shm"].map(|end| format!("{}{end}", file.display()));
+            let there: Vec<_> = beside.into_iter().filter(|file| Path::new(file).exists()).collect();
+            report.problem(CHECK, what, format!("chmod 600 {}", there.join(" ")));
         }
     }
 

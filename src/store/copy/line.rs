@@ -12,6 +12,7 @@ use sqlx::{
     SqliteConnection, query, query_as, query_with,
 };
 
+use super::GIVE_ANOTHER;
 use super::tables::Table;
 use super::value::{Kind, Value, append_for_copy};
 use crate::private::is_open_to_everyone;
@@ -74,6 +75,10 @@ impl Line {
                  a file that is not there yet, or `chmod 600 {0}`",
                 file.display()
             );
+        } else {
+            // It would be made wherever the link leads.
+            let link = file.display();
+            ensure!(!file.is_symlink(), "{link} is a link to a file that is not there. {GIVE_ANOTHER}");
         }
         make_sqlite_file(&file)?;
         migrations::run_sqlite(&options, &file).await?;

@@ -12,7 +12,7 @@ mod request;
 mod server;
 
 pub use contract::documented_routes;
-pub use database::Database;
+pub use database::{Database, Scratch};
 pub use plans::{id, plans};
 pub use post::{Manner, SmtpServer};
 pub use proxy::Proxy;

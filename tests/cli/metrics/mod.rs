@@ -21,12 +21,12 @@ fn measured() -> Place {
 }
 
 /// Where it tells what it measures.
-fn metrics_url(running: &Running) -> String {
+pub fn metrics_url(running: &Running) -> String {
     let (_, after) = running.said().split_once("metrics are on ").expect("it says where the metrics are");
     after.split_whitespace().next().unwrap().trim_end_matches('"').to_owned()
 }
 
-async fn get(url: &str) -> reqwest::Response {
+pub async fn get(url: &str) -> reqwest::Response {
     reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap()
 }
 

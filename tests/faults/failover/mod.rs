@@ -1,26 +1,22 @@
 //! Two replicas on a Postgres that is itself replicated: its primary dies under load, and its standby takes over.
 
-mod load;
 mod switch;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use load::{Client, text};
 use switch::Switch;
 
 use crate::postgres_server::Postgres;
-use crate::program::{self, Place};
+use crate::program::PASSWORD;
+use crate::service::Ask;
+use crate::setting::{ADMIN, ADMIN_PASSWORD, place, stop};
+use crate::trial::Trial;
 
-/// How long all is well before the fault and after it, and how long nobody is primary.
+/// How long nobody is primary, and how long the standby only reads.
 const A_WHILE: Duration = Duration::from_millis(1500);
-
-/// Within which the service is back when the database is.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Within which a logout holds on the other replica.
 const REVOKED_WITHIN: Duration = Duration::from_secs(1);
@@ -36,73 +32,45 @@ async fn what_was_acknowledged_outlives_the_primary_and_the_service_finds_the_st
     let mut primary = Postgres::start().await;
     let standby = primary.standby().await;
     let switch = Switch::to(primary.address()).await;
-    let place = Place::quick()
-        .with("DATABASE_URL", &switch.url(&primary.url()))
-        .with("SECRET_KEY", "known to this test alone, and no secret")
-        .with("RATE_LIMIT", "false");
-    let servers = [place.serve(&[]), place.serve(&[])];
-    let clients = [Client::of(&servers[0].url), Client::of(&servers[1].url)];
-
-    let over = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = (0..4).map(|n| clients[n % 2].write(format!("writer-{n}"), &over)).collect();
-    tokio::time::sleep(A_WHILE).await;
+    // Replicas of one folder have one secret, and must not have one port.
+    let place = place().with("DATABASE_URL", &switch.url(&primary.url())).with("PORT", "0");
+    let [one, two] = [Trial::begin(&place, 3), Trial::begin(&place, 3)];
+    two.calm().await;
     let before = newest_change(&primary).await;
-    let trouble = |is: bool| clients.iter().for_each(|client| client.in_trouble.store(is, SeqCst));
-    trouble(true);
+    one.service.suffers();
+    two.service.suffers();
     primary.kill();
     tokio::time::sleep(A_WHILE).await;
 
     // It only reads yet, and so the service can't write: it says so.
     switch.switch(standby.address());
     tokio::time::sleep(A_WHILE).await;
-    for client in &clients {
-        let body = json!({ "username": "too-soon", "password": program::PASSWORD });
-        assert!(
-            client.ask("POST", "/api/v1/register", None, body).await.is_none(),
-            "a standby was written to"
-        );
+    for trial in [&one, &two] {
+        let body = json!({ "username": "too-soon", "password": PASSWORD });
+        let ask = Ask { from: "10.2.0.1", method: "POST", path: "/api/v1/register", bearer: None, body };
+        assert!(trial.service.ask(&ask).await.is_none(), "a standby was written to");
     }
 
     standby.promote().await;
-    let promoted = Instant::now();
-    for client in &clients {
-        client.is_back("writer-0-0", promoted).await;
-    }
-    // Connections that broke are found out one by one, each by the request that meets it.
-    tokio::time::sleep(BACK_WITHIN.saturating_sub(promoted.elapsed()).min(A_WHILE)).await;
-    trouble(false);
-    tokio::time::sleep(A_WHILE).await;
-    over.store(true, SeqCst);
-
-    let (mut users, mut logged_out) = (0, 0);
-    for writer in writers {
-        let acknowledged = writer.await.unwrap();
-        users += acknowledged.users.len();
-        logged_out += acknowledged.logged_out.len();
-        for user in &acknowledged.users {
-            clients[0].login(user).await.unwrap();
-        }
-        for (token, client) in acknowledged.logged_out.iter().zip(clients.iter().cycle()) {
-            let refusal = client.expect(401, "GET", "/api/v1/me", Some(token), json!({})).await.unwrap();
-            assert_eq!(refusal["code"], "revoked_token");
-        }
-        for token in &acknowledged.refresh_tokens {
-            clients[1].refresh(token).await.unwrap();
-        }
-    }
-    assert!(users > 8 && logged_out > 8, "only {users} users were made, and {logged_out} logged out");
+    tokio::join!(one.is_back(), two.is_back());
+    two.calm().await;
+    // What one has acknowledged the other knows, too.
+    let (of_one, of_two) = tokio::join!(one.load.stop(), two.load.stop());
+    one.service.keeps(&of_two).await;
+    two.service.keeps(&of_one).await;
 
     // The feed goes on where it was.
     assert!(newest_change(&standby).await > before);
-    let access = text(&clients[0].login("writer-0-0").await.unwrap(), "access_token");
-    for client in clients.iter().chain(&clients) {
-        client.expect(200, "GET", "/api/v1/me", Some(&access), json!({})).await.unwrap();
+    let admin = one.service.session(ADMIN, ADMIN_PASSWORD).await;
+    for service in [&one.service, &two.service, &one.service, &two.service] {
+        assert_eq!(service.me(&admin).await.0, 200);
     }
-    clients[0].expect(204, "POST", "/api/v1/logout", Some(&access), json!({})).await.unwrap();
-    let made = Instant::now();
+    let logout = one.service.send("POST", "/api/v1/logout", Some(&admin.access), Value::Null).await;
+    assert_eq!(logout.0, 204);
+    let ended = Instant::now();
     loop {
-        let asked = made.elapsed();
-        let (status, _) = clients[1].ask("GET", "/api/v1/me", Some(&access), json!({})).await.unwrap();
+        let asked = ended.elapsed();
+        let (status, _) = two.service.me(&admin).await;
         if status == 401 {
             break;
         }
@@ -110,12 +78,6 @@ async fn what_was_acknowledged_outlives_the_primary_and_the_service_finds_the_st
     }
 
     place.run(&["audit", "verify"]).expect(0);
-    for server in servers {
-        server.stop().expect(0);
-    }
-    let asked = |client: &Client| (client.done.load(SeqCst), client.unavailable.load(SeqCst));
-    println!(
-        "{users} users, {logged_out} logouts; answered and unavailable: {:?}",
-        clients.each_ref().map(|client| asked(client))
-    );
+    stop(one.server);
+    stop(two.server);
 }
