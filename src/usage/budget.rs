@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{date_of, day_of};
+use super::window::Window;
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::patience;
 use crate::store::Db;
-use crate::store::quotas::{self, Per, Quota};
+use crate::store::quotas::{self, Quota};
 use crate::traces;
 
 /// For how long it is believed that nothing is left; another replica may give something back.
@@ -57,27 +57,6 @@ fn packed(window: i64, held: i64) -> u64 {
 
 fn unpacked(word: u64) -> (i64, i64) {
     ((word >> 40) as i64, (word & ((1 << 40) - 1)) as i64)
-}
-
-/// The first day of the day or month, and the first one after it.
-#[derive(Clone, Copy)]
-pub struct Window {
-    first: i64,
-    next: i64,
-}
-
-impl Window {
-    pub fn of(per: Per, now: DateTime<Utc>) -> Window {
-        let today = day_of(now);
-        match per {
-            Per::Day => Window { first: today, next: today + 1 },
-            Per::Month => {
-                let date = date_of(today);
-                let first = today - i64::from(date.day0());
-                Window { first, next: first + i64::from(date.num_days_in_month()) }
-            }
-        }
-    }
 }
 
 impl Budget {
@@ -243,23 +222,7 @@ impl Budget {
 mod tests {
     use super::*;
     use crate::store::Executor;
-
-    #[test]
-    fn a_window_is_a_day_or_a_month_of_the_calendar() {
-        for (at, per, days) in [
-            ("2026-11-22T23:59:59.999999Z", Per::Day, ("2026-11-22", "2026-11-23")),
-            ("2026-11-23T00:00:00Z", Per::Day, ("2026-11-23", "2026-11-24")),
-            ("2026-11-01T00:00:00Z", Per::Month, ("2026-11-01", "2026-12-01")),
-            ("2026-12-31T23:59:59Z", Per::Month, ("2026-12-01", "2027-01-01")),
-            ("2028-02-29T12:00:00Z", Per::Month, ("2028-02-01", "2028-03-01")),
-        ] {
-            let Window { first, next } = Window::of(per, at.parse().unwrap());
-            assert_eq!(
-                (date_of(first).to_string(), date_of(next).to_string()),
-                (days.0.into(), days.1.into())
-            );
-        }
-    }
+    use crate::store::quotas::Per;
 
     #[test]
     fn what_is_held_is_of_one_window() {

@@ -24,6 +24,7 @@ mod budget;
 mod count;
 mod quota;
 mod report;
+mod window;
 
 use std::collections::HashMap;
 
