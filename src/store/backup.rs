@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, query, query_as};
 
-use super::open::sqlite_to_read;
+use super::open::{refuse_leftovers, sqlite_to_read};
 use crate::private::appear;
 
 /// What was written.
@@ -28,6 +28,7 @@ pub async fn backup(url: &str, file: &Path) -> anyhow::Result<Backup> {
         );
     }
     let options = sqlite_to_read(url)?;
+    refuse_leftovers(file)?;
     let bytes = appear(file, async |draft: &Path| {
         let into = draft.to_str().context("SQLite takes only UTF-8 for a file's name")?;
         let mut connection = options.clone().connect().await?;

@@ -101,6 +101,23 @@ pub(super) fn sqlite_to_read(url: &str) -> anyhow::Result<SqliteConnectOptions> 
     Ok(options.create_if_missing(false).read_only(true).busy_timeout(DEADLINE).disable_statement_logging())
 }
 
+/// Refuses a file that is not there, but of which something is left: SQLite would take it for a part of what is made there,
+/// or remove it, and with it what somebody wrote last.
+pub(super) fn refuse_leftovers(file: &Path) -> anyhow::Result<()> {
+    for end in ["-wal", "-journal"] {
+        let mut beside = file.as_os_str().to_owned();
+        beside.push(end);
+        let beside = Path::new(&beside);
+        ensure!(
+            file.exists() || !beside.exists(),
+            "there is no {}, but {}: the latest writes of a database that was moved away without it; move it to where that one is",
+            file.display(),
+            beside.display()
+        );
+    }
+    Ok(())
+}
+
 /// An empty file, and the folder that it is in, where there is none.
 pub(super) fn make_sqlite_file(file: &Path) -> io::Result<()> {
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -127,6 +144,7 @@ async fn open_sqlite(url: &str, max_connections: u32) -> anyhow::Result<Db> {
     let options = sqlite_options(url)?;
     let file = options.get_filename().to_path_buf();
     let cant = || format!("can't open the SQLite database {}", file.display());
+    refuse_leftovers(&file).with_context(cant)?;
     make_sqlite_file(&file)
         .with_context(|| format!("{}; this user must be able to write to it and to its folder", cant()))?;
     migrations::run_sqlite(&options, &file).await.with_context(cant)?;

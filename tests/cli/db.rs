@@ -104,6 +104,10 @@ async fn a_backup_is_private_whole_and_served() {
     assert_eq!(place.files(), ["backup.db", "data"]);
     place.run(&["db", "backup", "backup.db"]).expect(1).says(&["backup.db is there already"]);
     place.run(&["db", "backup", "nowhere/backup.db"]).expect(1).says(&["nowhere/backup.db"]);
+    std::fs::write(place.path("moved.db-wal"), "").unwrap();
+    place.run(&["db", "backup", "moved.db"]).expect(1).says(&["there is no moved.db, but moved.db-wal"]);
+    place.run(&["user", "list", "--database-url=sqlite://moved.db"]).expect(1);
+    std::fs::remove_file(place.path("moved.db-wal")).unwrap();
     assert_eq!(place.files(), ["backup.db", "data"]);
     assert_eq!(server.login("ada", PASSWORD).await.0, 200);
     server.stop().expect(0);

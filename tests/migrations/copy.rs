@@ -269,3 +269,23 @@ async fn a_target_that_is_in_use_is_left_alone() {
         assert!(!tables.contains_key("compatibility"), "{database:?}");
     }
 }
+
+/// As docs/scaling.md has it done.
+#[tokio::test]
+async fn a_table_in_partitions_is_copied_like_any_other() {
+    let source = migrated(Database::Postgres).await;
+    let page = include_str!("../../docs/scaling.md");
+    let sql = page.split("```sql\n").find(|block| block.contains("partition by range (day)")).unwrap();
+    run(Database::Postgres, &source.url(), sql.split("```").next().unwrap()).await;
+    let user = "insert into users (id, username, username_key, password_hash, password_version, email_verified, disabled, \
+                created_at, updated_at) values ('00000000-0000-7000-8000-000000000001', 'ada', 'ada', '', 1, false, \
+                false, now(), now()); insert into usage (user_id, key_id, service, day, requests) \
+                select '00000000-0000-7000-8000-000000000001', '00000000-0000-0000-0000-000000000000', 'portcullis', \
+                day, 1 from unnest(array[20000, 20788, 30000]) as day";
+    run(Database::Postgres, &source.url(), user).await;
+    for database in BOTH {
+        let target = Scratch::new(database).await;
+        let compared = copied(&source, &target).await.unwrap();
+        assert!(compared.iter().any(|table| table.table == "usage" && table.to.rows == 3));
+    }
+}

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use portcullis::store::Db;
 use sqlx::{Connection, PgConnection, query_scalar};
 
 use crate::BOTH;
@@ -114,6 +115,21 @@ async fn a_file_that_every_user_may_open_gets_no_hashes() {
     assert!(error.contains("every user") && error.contains("chmod 600"), "{error}");
     chmod(&file, 0o600);
     copied(&source, &target).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_database_left_beside_is_not_taken_for_its_own() {
+    let source = migrated(Database::Sqlite).await;
+    for left in ["test.db-wal", "test.db-journal"] {
+        let target = Scratch::new(Database::Sqlite).await;
+        fs::write(folder(&target).join(left), "latest writes").unwrap();
+        assert!(refusal(&source, &target).await.contains(left));
+        let error = Db::open(&target.url(), 1).await.map(drop).unwrap_err();
+        assert!(format!("{error:#}").contains(left), "{error:#}");
+        fs::remove_file(folder(&target).join(left)).unwrap();
+        fs::create_dir(folder(&target).join("test.db")).unwrap();
+        assert!(refusal(&source, &target).await.contains("is a folder"));
+    }
 }
 
 #[tokio::test]

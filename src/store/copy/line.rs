@@ -19,7 +19,7 @@ use crate::private::is_open_to_everyone;
 use crate::store::connect::{connect, postgres_options, without_deadlines};
 use crate::store::look::sqlite_to_look_at;
 use crate::store::migrations::{self, RECORDS, Record, State};
-use crate::store::open::{make_sqlite_file, sqlite_options, sqlite_to_read};
+use crate::store::open::{make_sqlite_file, refuse_leftovers, sqlite_options, sqlite_to_read};
 
 /// Values that one statement of SQLite takes at most (SQLITE_MAX_VARIABLE_NUMBER).
 const MOST_VALUES: usize = 32_766;
@@ -64,6 +64,7 @@ impl Line {
         let options = sqlite_options(url)?.disable_statement_logging();
         let file = options.get_filename().to_path_buf();
         if file.exists() {
+            ensure!(file.is_file(), "{} is a folder, or no file. {GIVE_ANOTHER}", file.display());
             let looking = sqlite_to_look_at(url)?.disable_statement_logging();
             let mut line = Line::Sqlite(looking.connect().await?);
             check(&mut line).await?;
@@ -79,6 +80,7 @@ impl Line {
             // It would be made wherever the link leads.
             let link = file.display();
             ensure!(!file.is_symlink(), "{link} is a link to a file that is not there. {GIVE_ANOTHER}");
+            refuse_leftovers(&file).context(GIVE_ANOTHER)?;
         }
         make_sqlite_file(&file)?;
         migrations::run_sqlite(&options, &file).await?;
@@ -177,7 +179,7 @@ impl Line {
         let Line::Postgres(line) = self else { return Ok(None) };
         let sql = "select c.relname::text, a.attname::text, t.typname::text from pg_attribute a \
                    join pg_class c on c.oid = a.attrelid join pg_type t on t.oid = a.atttypid \
-                   where c.relnamespace = current_schema::regnamespace and c.relkind = 'r' and a.attnum > 0 \
+                   where c.relnamespace = current_schema::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 \
                    and not a.attisdropped";
         let found: Vec<(String, String, String)> = query_as(sql).fetch_all(line).await?;
         Ok(Some(found.into_iter().map(|(table, column, kind)| ((table, column), kind)).collect()))
