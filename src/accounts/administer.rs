@@ -1,10 +1,10 @@
 //! What an admin changes of someone's account.
 
 use std::collections::BTreeSet;
-use std::convert::identity;
 
 use chrono::{DateTime, Utc};
 
+use super::password::tell_changed;
 use super::register::{grant, needs_address, unknown_role};
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
@@ -185,7 +185,7 @@ async fn tell_owner(
     let nobody = Client::default();
     // First: after the other there are no more to this address.
     if has_new_password {
-        tell(app, &mut *tx, Template::PasswordChanged, before, (&nobody, None), identity, now).await?;
+        tell_changed(app, &mut *tx, before, (&nobody, None), now).await?;
     }
     if after.email.map(EmailAddress::key_of) != before.email.as_deref().map(EmailAddress::key_of) {
         let what = |letter: Letter| letter.with("new_email", after.email);
