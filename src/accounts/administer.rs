@@ -1,10 +1,10 @@
 //! What an admin changes of someone's account.
 
 use std::collections::BTreeSet;
-use std::convert::identity;
 
 use chrono::{DateTime, Utc};
 
+use super::password::tell_changed;
 use super::register::{grant, needs_address, unknown_role};
 use super::{DisplayName, EmailAddress, Password, Username};
 use crate::app::App;
@@ -127,7 +127,7 @@ pub async fn administer(app: &App, id: UserId, changes: &AdminChanges, actor: &A
     };
 
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     let loses_admin =
         changes.disabled == Some(true) || changes.roles.as_ref().is_some_and(|roles| roles.may_take(ADMIN));
     if loses_admin && roles::is_last_admin(&mut tx, id).await? {
@@ -136,6 +136,8 @@ pub async fn administer(app: &App, id: UserId, changes: &AdminChanges, actor: &A
     if !users::hold(&mut tx, id).await? {
         return Err(Error::NotFound);
     }
+    // Once it is held: who is disabled right now does not undo it.
+    actor.ensure_let_in(&mut tx, now).await?;
     let before = users::by_id(&mut tx, id).await?.ok_or(Error::NotFound)?;
     let names = changes.names(&before)?;
     let edit = Edit {
@@ -185,7 +187,7 @@ async fn tell_owner(
     let nobody = Client::default();
     // First: after the other there are no more to this address.
     if has_new_password {
-        tell(app, &mut *tx, Template::PasswordChanged, before, (&nobody, None), identity, now).await?;
+        tell_changed(app, &mut *tx, before, (&nobody, None), now).await?;
     }
     if after.email.map(EmailAddress::key_of) != before.email.as_deref().map(EmailAddress::key_of) {
         let what = |letter: Letter| letter.with("new_email", after.email);

@@ -32,7 +32,7 @@ pub use password::{Password, change as change_password};
 pub use profile::{Changes, update};
 pub use quota::{remove_quota, set_quota};
 pub use recovery::{answer as answer_link_requests, forgot, resend, reset as reset_password};
-pub use register::{Registration, Standing, create, ensure_open, register};
+pub use register::{Registration, Standing, create, ensure_free, ensure_open, register};
 pub use roles::{create_role, delete_role};
 
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! What a password must be, and changing it.
 
-use std::convert::identity;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
 use zxcvbn::matching::patterns::MatchPattern;
 use zxcvbn::{Score, zxcvbn};
@@ -13,9 +13,10 @@ use crate::config::Config;
 use crate::error::{Broken, Error, Result};
 use crate::hasher::normalised;
 use crate::id::{SessionId, UserId};
-use crate::mail::Template;
-use crate::sessions::{self, Client};
+use crate::mail::{Letter, Template};
+use crate::sessions::{self, Client, tell};
 use crate::store::Tx;
+use crate::store::api_keys;
 use crate::store::changes::Reason;
 use crate::store::users::{self, User};
 use crate::tokens::Effect;
@@ -132,11 +133,23 @@ pub async fn change(
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
     app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
-    let who = (client, Some(keep));
-    sessions::tell(app, &mut tx, Template::PasswordChanged, user, who, identity, now).await?;
+    tell_changed(app, &mut tx, user, (client, Some(keep)), now).await?;
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);
     app.changes.commit(tx, &[ended, updated], now).await
+}
+
+/// Tells the owner of another password, and of the API keys, since these stay.
+pub(super) async fn tell_changed(
+    app: &App,
+    tx: &mut Tx,
+    user: &User,
+    who: (&Client, Option<SessionId>),
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let keys = api_keys::count_good(&mut *tx, user.id, now).await?;
+    let what = |letter: Letter| letter.with("api_keys", (keys > 0).then_some(keys));
+    tell(app, tx, Template::PasswordChanged, user, who, what, now).await
 }
 
 /// Why a password that was right a moment ago is so no longer: another request deleted the account, or replaced it.

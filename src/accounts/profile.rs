@@ -21,10 +21,11 @@ pub async fn update(app: &App, user: &User, changes: &Changes, actor: &Actor) ->
         return users::by_id(&app.db, user.id).await?.ok_or(Error::RevokedToken);
     }
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
+    actor.ensure_let_in(&mut tx, now).await?;
     let before = users::by_id(&mut tx, user.id).await?.ok_or(Error::RevokedToken)?;
     if matches!(changes.username, Some(None)) && before.email.is_none() {
         let rule = Broken::new("required", "An account without an e-mail address needs a username.");

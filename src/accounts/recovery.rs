@@ -3,19 +3,18 @@
 //! Who gives an address must not learn whether an account has it: neither from the answer nor from its time. So a request is
 //! written down as it is, and [`answer`]ed a moment later, in the background, where nobody waits for it.
 
-use std::convert::identity;
-
 use chrono::{DateTime, Utc};
 
 use super::links::{self, Offer};
+use super::password::tell_changed;
 use super::{EmailAddress, Password, Username};
+use crate::api_keys;
 use crate::app::App;
 use crate::audit::Event;
 use crate::error::{Error, Result};
 use crate::id::LinkRequestId;
 use crate::limits::Subject;
-use crate::mail::Template;
-use crate::sessions::{self, Client, tell};
+use crate::sessions::{self, Client};
 use crate::store::changes::Reason;
 use crate::store::link_requests::{self, LinkRequest};
 use crate::store::links::Purpose;
@@ -85,7 +84,8 @@ async fn answer_one(app: &App, tx: &mut Tx, request: &LinkRequest, now: DateTime
     Ok(())
 }
 
-/// Sets a new password by a mailed link, which proves the address, too. All sessions end.
+/// Sets a new password by a mailed link, which proves the address, too. All sessions end. Where nobody had proven the address, whoever
+/// made the account may be a stranger to its owner: then its API keys are gone, too.
 pub async fn reset(app: &App, token: &str, new: &Password, client: &Client) -> Result<()> {
     let (link, purpose) = links::look(app, token).await?;
     if purpose != Purpose::ResetPassword {
@@ -112,11 +112,14 @@ pub async fn reset(app: &App, token: &str, new: &Password, client: &Client) -> R
         username.as_deref().map(Subject::Username).into_iter().chain([Subject::Email(&link.email_key)]);
     let names = names.chain([Subject::User(id.as_bytes())]);
     app.guessing.forgive(&mut tx, names, client.ip, now).await?;
-    app.audit.note(&mut tx, client.actor(id).did(Event::PasswordReset, id), now).await?;
+    let actor = client.actor(id);
+    app.audit.note(&mut tx, actor.did(Event::PasswordReset, id), now).await?;
     if !user.email_verified {
-        app.audit.note(&mut tx, client.actor(id).did(Event::EmailVerified, id), now).await?;
+        app.audit.note(&mut tx, actor.did(Event::EmailVerified, id), now).await?;
+        api_keys::delete_all(app, &mut tx, id, &actor, now).await?;
     }
-    tell(app, &mut tx, Template::PasswordChanged, &user, (client, None), identity, now).await?;
+    tell_changed(app, &mut tx, &user, (client, None), now).await?;
+    // Also on the keys.
     let updated = Effect::on_user(Reason::UserUpdated, id);
     app.changes.commit(tx, &[ended, updated], now).await
 }

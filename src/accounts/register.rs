@@ -43,6 +43,15 @@ pub fn ensure_open(app: &App) -> Result<()> {
     }
 }
 
+/// Whether a stranger could have these names, for who answers those whose names are taken in another way than [`register`] does.
+pub async fn ensure_free(app: &App, username: Option<&Username>, email: Option<&EmailAddress>) -> Result<()> {
+    let (username, email) = (username.map(Username::parts), email.map(EmailAddress::parts));
+    match users::taken(&app.db, username.map(|(_, key)| key), email.map(|(_, key)| key)).await? {
+        Some(taken) => counted(app, Err(taken)),
+        None => Ok(()),
+    }
+}
+
 /// Makes an account for a stranger, who is mailed a link that proves the address.
 pub async fn register(app: &App, registration: &Registration, client: &Client) -> Result<User> {
     let standing = Standing::default();

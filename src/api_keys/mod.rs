@@ -6,8 +6,9 @@
 //!
 //! A key acts as its user, with all the roles that the user has at that moment, or with those among them that it was
 //! made for; never with one that the user has lost. It reaches nothing of the account itself: whoever finds one can't change the
-//! password with it, nor make another. It is no session: it stays when these end, and when the password changes. A disabled user's
-//! keys do nothing until the user is enabled again; a deleted user's are gone.
+//! password with it, nor make another. It is no session: it stays when these end, and when the password changes; but not where an
+//! address is proven by a new password, since all before may have been a stranger's. A disabled user's keys do nothing until the
+//! user is enabled again; a deleted user's are gone.
 
 use chrono::{DateTime, Utc};
 
@@ -16,6 +17,7 @@ use crate::audit::{Actor, Event};
 use crate::error::{Broken, Error, Result};
 use crate::id::{ApiKeyId, UserId};
 use crate::secret::{self, base64url, from_base64url};
+use crate::store::Tx;
 use crate::store::api_keys::{self, ApiKey, NewApiKey};
 use crate::store::changes::Reason;
 use crate::store::users::{self, Roles, User};
@@ -60,11 +62,12 @@ pub async fn create(app: &App, user: &User, wanted: &Wanted, actor: &Actor) -> R
     let roles =
         wanted.roles.as_ref().map(|roles| api_keys::narrowed(&user.roles, &Roles::from(roles.join(","))));
     let text = format!("{PREFIX}{}", base64url(&secret::random::<BYTES>()));
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     // Who makes many at once takes turns.
     if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
+    actor.ensure_let_in(&mut tx, now).await?;
     if api_keys::count(&mut tx, user.id).await? >= MOST {
         let rule = format!("You have {MOST} API keys, and can't have more; delete one first.");
         return Err(Error::field("name", Broken::new("too_many", rule)));
@@ -97,6 +100,21 @@ pub async fn delete(app: &App, user: UserId, id: ApiKeyId, actor: &Actor) -> Res
     let deleted = actor.did(Event::ApiKeyDeleted, user).with("key_id", id.to_string());
     app.audit.note(&mut tx, deleted, now).await?;
     app.changes.commit(tx, &[Effect::on_user(Reason::UserUpdated, user)], now).await
+}
+
+/// Deletes all of the user's keys, as part of a larger change, which commits the effect: all that there is of the user.
+pub(crate) async fn delete_all(
+    app: &App,
+    tx: &mut Tx,
+    user: UserId,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    for id in api_keys::delete_all(tx, user, now).await? {
+        let deleted = actor.did(Event::ApiKeyDeleted, user).with("key_id", id.to_string());
+        app.audit.note(&mut *tx, deleted, now).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

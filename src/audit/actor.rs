@@ -48,22 +48,28 @@ impl Actor {
     /// seconds, and before this replica has heard of it; what is done here would outlast it.
     pub async fn begin(&self, db: &Db, now: DateTime<Utc>) -> Result<Tx> {
         let mut tx = db.begin().await?;
+        self.ensure_let_in(&mut tx, now).await?;
+        Ok(tx)
+    }
+
+    /// Whether what let them in still holds: for who has waited for something since the transaction began.
+    pub async fn ensure_let_in(&self, tx: &mut Tx, now: DateTime<Utc>) -> Result<()> {
         let user = match self.credential {
-            None => return Ok(tx),
+            None => return Ok(()),
             Some(Credential::Session(id)) => {
-                let presence = sessions::presence(&mut tx, id).await?.ok_or(Error::RevokedToken)?;
+                let presence = sessions::presence(&mut *tx, id).await?.ok_or(Error::RevokedToken)?;
                 presence.holds(now)?;
                 presence.user
             }
             Some(Credential::ApiKey(id)) => {
-                let presence = api_keys::presence(&mut tx, id).await?.ok_or(Error::RevokedToken)?;
+                let presence = api_keys::presence(tx, id).await?.ok_or(Error::RevokedToken)?;
                 presence.holds(now)?;
                 presence.into_user()
             }
         };
         match self.role {
             Some(role) if !user.roles.contains(role) => Err(Error::Forbidden(role.into())),
-            _ => Ok(tx),
+            _ => Ok(()),
         }
     }
 

@@ -3,7 +3,7 @@
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpResponse, Responder};
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use serde::Serialize;
 
 use super::SessionUser;
@@ -20,6 +20,9 @@ use crate::store::api_keys::ApiKey;
 
 /// Characters of a name at most.
 const LONGEST_NAME: usize = 100;
+
+/// The last that RFC 3339 has.
+const LAST_YEAR: i32 = 9999;
 
 #[derive(Serialize)]
 struct ApiKeyBody {
@@ -89,11 +92,12 @@ fn name(text: &str) -> Result<String, Broken> {
     Ok(text.to_owned())
 }
 
-/// In whole microseconds, as all times here.
+/// In whole microseconds, as all times here. Also in UTC it has a year that RFC 3339 can write: an hour to the west, the last one
+/// of 9999 is in the year 10000.
 fn time(text: &str) -> Result<DateTime<Utc>, Broken> {
-    let rule = "Use a time as in 2026-11-22T08:00:00Z.";
-    let time = DateTime::parse_from_rfc3339(text).map_err(|_| Broken::new("invalid", rule))?;
-    Ok(time.to_utc().trunc_subsecs(6))
+    let rule = "Use a time as in 2026-11-22T08:00:00Z, before the year 10000.";
+    let time = DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc().trunc_subsecs(6));
+    time.filter(|time| time.year() <= LAST_YEAR).ok_or_else(|| Broken::new("invalid", rule))
 }
 
 pub(super) async fn delete(

@@ -58,9 +58,10 @@ impl Template {
             Template::EmailChangeRequested | Template::EmailChanged => {
                 &["username", "new_email", "ip", "user_agent", "at", "end_session_link"]
             }
-            Template::PasswordChanged | Template::NewSignIn => {
-                &["username", "ip", "user_agent", "at", "end_session_link"]
+            Template::PasswordChanged => {
+                &["username", "api_keys", "ip", "user_agent", "at", "end_session_link"]
             }
+            Template::NewSignIn => &["username", "ip", "user_agent", "at", "end_session_link"],
         }
     }
 }

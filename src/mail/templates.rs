@@ -170,6 +170,7 @@ fn sample(template: Template) -> Map<String, Value> {
         "username" => "ada",
         "hours" => "24",
         "minutes" => "30",
+        "api_keys" => "2",
         "new_email" => "ada@example.org",
         "ip" => "192.0.2.7",
         "user_agent" => "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",

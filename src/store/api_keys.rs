@@ -133,6 +133,14 @@ pub async fn count(db: impl Executor<'_>, user: UserId) -> Result<i64> {
     Ok(count)
 }
 
+/// How many keys the user has that are not expired.
+pub async fn count_good(db: impl Executor<'_>, user: UserId, now: DateTime<Utc>) -> Result<i64> {
+    let sql = "select count(*) from api_keys where user_id = $1 and deleted_at is null \
+               and (expires_at is null or expires_at > $2)";
+    let (count,): (i64,) = db.query(sql).bind(user).bind(now).fetch_one().await?;
+    Ok(count)
+}
+
 /// Inserts a key, and returns it as it is kept.
 pub async fn insert(tx: &mut Tx, key: &NewApiKey<'_>, now: DateTime<Utc>) -> Result<ApiKey> {
     let sql = concat!(
@@ -159,12 +167,27 @@ pub async fn delete(tx: &mut Tx, user: UserId, id: ApiKeyId, now: DateTime<Utc>)
     let sql = "update api_keys set deleted_at = $3 where id = $1 and user_id = $2 and deleted_at is null";
     let deleted = tx.query(sql).bind(id).bind(user).bind(now).execute().await? == 1;
     if deleted {
-        let sql = "delete from api_keys where user_id = $1 and deleted_at is not null and id not in \
-                   (select id from api_keys where user_id = $1 and deleted_at is not null \
-                   order by deleted_at desc, id desc limit $2)";
-        tx.query(sql).bind(user).bind(DELETED_KEPT).execute().await?;
+        forget_old(tx, user).await?;
     }
     Ok(deleted)
+}
+
+/// Deletes all of the user's keys, and returns which.
+pub async fn delete_all(tx: &mut Tx, user: UserId, now: DateTime<Utc>) -> Result<Vec<ApiKeyId>> {
+    let sql = "update api_keys set deleted_at = $2 where user_id = $1 and deleted_at is null returning id";
+    let deleted: Vec<(ApiKeyId,)> = tx.query(sql).bind(user).bind(now).fetch_all().await?;
+    if !deleted.is_empty() {
+        forget_old(tx, user).await?;
+    }
+    Ok(deleted.into_iter().map(|(id,)| id).collect())
+}
+
+async fn forget_old(tx: &mut Tx, user: UserId) -> Result<()> {
+    let sql = "delete from api_keys where user_id = $1 and deleted_at is not null and id not in \
+               (select id from api_keys where user_id = $1 and deleted_at is not null \
+               order by deleted_at desc, id desc limit $2)";
+    tx.query(sql).bind(user).bind(DELETED_KEPT).execute().await?;
+    Ok(())
 }
 
 /// Notes that these keys were in use at `at`. A row that another statement has its hands on is left out: to wait for it while

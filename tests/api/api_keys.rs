@@ -176,6 +176,8 @@ async fn what_a_key_can_not_be_is_told_by_field() {
         (json!({ "name": 7 }), &["name wrong_type"]),
         (json!({ "name": "k", "expires_at": "tomorrow" }), &["expires_at invalid"]),
         (json!({ "name": "k", "expires_at": past }), &["expires_at invalid"]),
+        // In UTC it is of the year 10000, which RFC 3339 can't write.
+        (json!({ "name": "k", "expires_at": "9999-12-31T23:59:59-23:59" }), &["expires_at invalid"]),
         (json!({ "name": "k", "expires_at": 7 }), &["expires_at wrong_type"]),
         (json!({ "name": "k", "roles": ["admin"] }), &["roles invalid"]),
         (json!({ "name": "k", "roles": ["A,B"] }), &["roles invalid"]),
@@ -189,6 +191,8 @@ async fn what_a_key_can_not_be_is_told_by_field() {
         assert_eq!(answer.expect_problem(422, "validation_failed").await.broken(), broken, "{body}");
     }
     assert!(list(&server, &ada).await.is_empty());
+    let last = create(&server, &ada, json!({ "name": "k", "expires_at": "9999-12-31T23:59:59Z" })).await;
+    assert_eq!(last["expires_at"], "9999-12-31T23:59:59Z");
     let form =
         server.post(KEYS).bearer(&ada.access).form("name=by+form&expires_at=&roles=").expect(201).await;
     assert_eq!((&form.json()["name"], &form.json()["roles"]), (&json!("by form"), &json!(null)));

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta};
 use futures_util::future::join;
 use portcullis::accounts;
 use portcullis::audit::Actor;
@@ -87,6 +88,23 @@ async fn a_service_on_a_copy_goes_on_where_the_first_stopped() {
     let back = over.copied_to(DATABASE).await;
     goes_on(&over, &held).await;
     goes_on(&back, &held).await;
+}
+
+/// There is none any more that could be asked for, but there may be one from before.
+#[actix_web::test]
+async fn a_time_after_the_year_9999_is_copied_as_any_other() {
+    let server = Server::start().await;
+    used(&server).await;
+    let last = DateTime::parse_from_rfc3339("9999-12-31T23:59:59Z").unwrap().to_utc();
+    let late = last + TimeDelta::hours(24);
+    server.sql("update api_keys set expires_at = $1").bind(late).execute().await.unwrap();
+    let over = server.copied_to(Database::Sqlite).await;
+    let back = over.copied_to(DATABASE).await;
+    for copied in [over, back] {
+        let (at,): (DateTime<chrono::Utc>,) =
+            copied.sql("select expires_at from api_keys").fetch_one().await.unwrap();
+        assert_eq!(at, late);
+    }
 }
 
 /// Registers one after the other, until told to stop; how many were answered.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::{join, join_all};
+use portcullis::store::Executor;
 use serde_json::{Value, json};
 
 use crate::DATABASE;
@@ -281,6 +282,34 @@ async fn requests_do_not_wait_for_the_database_where_a_part_is_held() {
     place.server.sql("alter table quotas rename to quotas_away").execute().await.unwrap();
     assert_eq!(allowed(&place.server, &place.ada, 100).await, 100);
     place.server.sql("alter table quotas_away rename to quotas").execute().await.unwrap();
+}
+
+/// Who is deleted meanwhile is gone; on Postgres the row that is to belong to them would fail on that.
+#[actix_web::test]
+async fn a_quota_for_who_is_being_deleted_is_not_found() {
+    let place = Place::new(&[]).await;
+    let mut deletion = place.server.app.db.begin().await.unwrap();
+    let sql = "delete from users where username = 'ada'";
+    Executor::query(&mut deletion, sql).execute().await.unwrap();
+    let body = json!({ "requests": 10, "per": "day" });
+    let set = place.server.put(&place.path).bearer(&place.root.access).json(body);
+    let deleted = async {
+        match DATABASE {
+            // It has to wait for its turn to write.
+            Database::Sqlite => tokio::task::yield_now().await,
+            Database::Postgres => {
+                let own = Executor::query(&mut deletion, "select pg_backend_pid()");
+                let (own,): (i32,) = own.fetch_one().await.unwrap();
+                let waits =
+                    "select exists (select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))";
+                let waits =
+                    async || place.server.sql(waits).bind(own).fetch_one::<(bool,)>().await.unwrap().0;
+                while !waits().await {}
+            }
+        }
+        deletion.commit().await.unwrap();
+    };
+    join(set.expect_problem(404, "not_found"), deleted).await;
 }
 
 /// The next part is being taken beside the requests when they use up this one: who then waits does not go on to try for as long again.

@@ -113,6 +113,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "accounts",
         &[
             "sessions: end_all letter tell Client",
+            "api_keys: delete_all",
             "mail: Letter Template",
             "tokens: Effect",
             "audit: Actor Event",

@@ -9,19 +9,19 @@ use serde_json::json;
 use super::power::{Number, power};
 use super::presented::{InAuthorization, Presented};
 use super::{log_in, refuse};
-use crate::accounts::{self, EmailAddress, Registration, Username};
+use crate::accounts::{self, EmailAddress, Password, Registration, Username};
 use crate::app::App;
 use crate::error::{Broken, Error, Result};
 use crate::http::body::{Body, any_text};
 use crate::http::envelope::LoggedUser;
 use crate::http::limited::{Limited, LogIn, Register};
 use crate::http::params::Params;
-use crate::http::passwords::new_password;
 use crate::http::sessions::{by_email, either_name};
 use crate::id::UserId;
 use crate::sessions::{self, Client, Identifier};
 
-/// Who is there already and gives the right password is told so, and the id; to anyone else the name is taken.
+/// Who is there already and gives the right password is told so, and the id; to anyone else the name is taken. Rules are for new
+/// passwords: who was brought along may have one that breaks them.
 pub async fn register(
     _: Limited<Register>,
     request: HttpRequest,
@@ -36,18 +36,35 @@ pub async fn register(
     if username.is_none() && email.is_none() && !fields.has_broken() {
         fields.broke::<()>("username", Broken::new("required", "Give a `username`, an `email`, or both."));
     }
-    let password = new_password(&app, &mut fields, "password").await?;
-    let password = fields.finish(password)?;
-    let registration = Registration { username, email, password, display_name: None };
-    let taken = match accounts::register(&app, &registration, &client).await {
-        Ok(user) => {
-            LoggedUser(user.id).note(&request);
-            return Ok(HttpResponse::Created().json(registered("User created successfully", user.id)));
-        }
-        Err(error) => error,
+    let text = fields.required("password", any_text);
+    let known = match fields.has_broken() {
+        true => None,
+        false => accounts::ensure_free(&app, username.as_ref(), email.as_ref()).await.err(),
     };
-    let Some(name) = taken_name(&registration, &taken) else { return Err(taken) };
-    match sessions::recognise(&app, &name, registration.password.expose(), &client).await {
+    let taken = match known {
+        Some(taken) => taken,
+        None => {
+            let password = match &text {
+                Some(text) => fields.checked("password", Password::parse(&app, text).await?),
+                None => None,
+            };
+            let password = fields.finish(password)?;
+            let (username, email) = (username.clone(), email.clone());
+            let registration = Registration { username, email, password, display_name: None };
+            match accounts::register(&app, &registration, &client).await {
+                Ok(user) => {
+                    LoggedUser(user.id).note(&request);
+                    let created = registered("User created successfully", user.id);
+                    return Ok(HttpResponse::Created().json(created));
+                }
+                // It may be that somebody was faster.
+                Err(error) => error,
+            }
+        }
+    };
+    let name = taken_name(username.as_ref(), email.as_ref(), &taken);
+    let Some((name, text)) = name.zip(text) else { return Err(taken) };
+    match sessions::recognise(&app, &name, &text, &client).await {
         Ok(user) => {
             LoggedUser(user.id).note(&request);
             Ok(HttpResponse::Ok().json(registered("User already exists", user.id)))
@@ -62,14 +79,14 @@ fn registered(message: &str, user: UserId) -> serde_json::Value {
 }
 
 /// The name that somebody has already.
-fn taken_name(registration: &Registration, error: &Error) -> Option<Identifier> {
+fn taken_name(
+    username: Option<&Username>,
+    email: Option<&EmailAddress>,
+    error: &Error,
+) -> Option<Identifier> {
     match error {
-        Error::UsernameTaken => {
-            registration.username.as_ref().map(|name| Identifier::Username(name.parts().1.to_owned()))
-        }
-        Error::EmailTaken => {
-            registration.email.as_ref().map(|email| Identifier::Email(email.parts().1.to_owned()))
-        }
+        Error::UsernameTaken => username.map(|name| Identifier::Username(name.parts().1.to_owned())),
+        Error::EmailTaken => email.map(|email| Identifier::Email(email.parts().1.to_owned())),
         _ => None,
     }
 }

@@ -89,8 +89,12 @@ impl Kind {
             },
             Kind::Time => match sqlite::<String>(row, column)? {
                 Some(text) => {
-                    let at = DateTime::parse_from_rfc3339(&text).context("not a time (RFC 3339)")?.to_utc();
-                    ensure!(at.timestamp_subsec_nanos() % 1000 == 0, "not a time in whole microseconds");
+                    // Which also takes a year beyond 9999, as sqlx writes it.
+                    let at: DateTime<Utc> = text.parse().context("not a time (RFC 3339)")?;
+                    ensure!(
+                        at.timestamp_subsec_nanos().is_multiple_of(1000),
+                        "not a time in whole microseconds"
+                    );
                     Value::Text(written(at))
                 }
                 None => Value::Null,
@@ -133,16 +137,18 @@ fn written(at: DateTime<Utc>) -> String {
 /// told from these written as `COPY` of Postgres writes it.
 pub fn line(row: &[Value]) -> String {
     let mut line = String::new();
-    append(&mut line, row, |_| "");
+    append(&mut line, row, None);
     line
 }
 
-/// Adds a row as `COPY` of Postgres takes it. It knows bytes by what stands before them.
+/// Adds a row as `COPY` of Postgres takes it. It knows bytes by what stands before them, and a year by its digits alone.
 pub fn append_for_copy(lines: &mut String, row: &[Value], kinds: &[Kind]) {
-    append(lines, row, |column| if kinds.get(column) == Some(&Kind::Bytes) { "\\\\x" } else { "" });
+    append(lines, row, Some(kinds));
 }
 
-fn append(lines: &mut String, row: &[Value], before_bytes: impl Fn(usize) -> &'static str) {
+/// As [`append_for_copy`] where it is told the kinds.
+fn append(lines: &mut String, row: &[Value], kinds: Option<&[Kind]>) {
+    let is = |column: usize, kind: Kind| kinds.is_some_and(|kinds| kinds.get(column) == Some(&kind));
     for (column, value) in row.iter().enumerate() {
         if column > 0 {
             lines.push('\t');
@@ -150,6 +156,7 @@ fn append(lines: &mut String, row: &[Value], before_bytes: impl Fn(usize) -> &'s
         match value {
             Value::Null => lines.push_str("\\N"),
             Value::Integer(number) => write!(lines, "{number}").unwrap_or_default(),
+            Value::Text(time) if is(column, Kind::Time) => lines.push_str(time.trim_start_matches('+')),
             Value::Text(text) => text.chars().for_each(|c| match c {
                 '\\' => lines.push_str("\\\\"),
                 '\t' => lines.push_str("\\t"),
@@ -158,7 +165,9 @@ fn append(lines: &mut String, row: &[Value], before_bytes: impl Fn(usize) -> &'s
                 c => lines.push(c),
             }),
             Value::Bytes(bytes) => {
-                lines.push_str(before_bytes(column));
+                if is(column, Kind::Bytes) {
+                    lines.push_str("\\\\x");
+                }
                 for byte in bytes {
                     for digit in [byte >> 4, byte & 15] {
                         lines.push(char::from_digit(digit.into(), 16).unwrap_or_default());
@@ -194,5 +203,9 @@ mod tests {
         let mut lines = String::new();
         append_for_copy(&mut lines, &row, &[Kind::Bytes, Kind::Uuid, Kind::Integer, Kind::Json]);
         assert_eq!(lines, "\\\\x00ab\t01\t-1\t\\N\n");
+        let mut lines = String::new();
+        let late = text("+10000-12-31T23:58:59+00:00");
+        append_for_copy(&mut lines, &[late, text("+1")], &[Kind::Time, Kind::Text]);
+        assert_eq!(lines, "10000-12-31T23:58:59+00:00\t+1\n");
     }
 }

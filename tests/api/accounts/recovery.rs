@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::join;
 use portcullis::limits::Limit;
 use serde_json::{Value, json};
@@ -54,6 +55,58 @@ async fn a_mailed_link_sets_a_new_password_once_and_ends_every_session() {
     let user = server.post("/api/v1/login").json(body).expect(200).await.json()["user"].clone();
     assert_eq!(user["email_verified"], true);
     assert!(server.last_mail_to(ADA).await.subject.contains("password"));
+}
+
+/// An API key of whose access token this is.
+async fn key_of(server: &Server, access: &str) -> String {
+    let made = server.post("/api/v1/me/keys").bearer(access).json(json!({ "name": "k" }));
+    made.expect(201).await.json()["key"].as_str().unwrap().to_owned()
+}
+
+/// Whoever registers another's address holds nothing of the account when its owner takes it over.
+#[actix_web::test]
+async fn keys_from_before_the_address_was_proven_are_gone() {
+    let server = Server::start().await;
+    register(&server).await;
+    let stranger = server.login("ada").await;
+    let keys = [key_of(&server, &stranger.access).await, key_of(&server, &stranger.access).await];
+    for key in &keys {
+        server.get(ME).bearer(key).expect(200).await;
+    }
+    let token = forgot(&server).await;
+    assert_eq!(reset(&server, &token, NEW).await.status, 204);
+    for key in &keys {
+        server.get(ME).bearer(key).expect_problem(401, "revoked_token").await;
+    }
+    assert!(!server.last_mail_to(ADA).await.text.contains("API key"));
+
+    let body = json!({ "login": "ada", "password": NEW });
+    let ada = server.post("/api/v1/login").json(body).expect(200).await.json();
+    let access = ada["access_token"].as_str().unwrap();
+    assert_eq!(server.get("/api/v1/me/keys").bearer(access).expect(200).await.json()["items"], json!([]));
+    let root = server.admin("root").await;
+    let path = "/api/v1/admin/audit?event=api_key_deleted";
+    let told = server.get(path).bearer(&root.access).expect(200).await.json()["items"].clone();
+    assert_eq!(told.as_array().unwrap().len(), 2);
+    for event in told.as_array().unwrap() {
+        assert_eq!((&event["actor_id"], &event["user_id"]), (&ada["user"]["id"], &ada["user"]["id"]));
+    }
+
+    // From now on it is the owner who makes them.
+    let key = key_of(&server, access).await;
+    server
+        .post("/api/v1/me/keys")
+        .bearer(access)
+        .json(json!({ "name": "old", "expires_at": server.clock.now() + TimeDelta::minutes(1) }))
+        .expect(201)
+        .await;
+    server.clock.advance(Duration::from_secs(61));
+    let token = forgot(&server).await;
+    assert_eq!(reset(&server, &token, "another-lantern-77").await.status, 204);
+    server.get(ME).bearer(&key).expect(200).await;
+    let mail = server.last_mail_to(ADA).await;
+    let told = "API keys of your account: 1. They go on working";
+    assert!(mail.text.contains(told) && mail.html.contains(told), "{}", mail.text);
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{expect, get, id_of, post_json, start, token, with_ada};
+use crate::api::support::Server;
 
 const ADA: &str = r#"{"username": "ada", "email": "ada@example.com", "password": "password"}"#;
 
@@ -59,6 +60,41 @@ async fn who_is_there_already_is_told_so_to_the_right_password_alone() {
         let body = r#"{"username": "ada", "password": "password"}"#;
         let answer = post_json(&server, path, body).await;
         assert_eq!((answer.status, &answer.json()["code"]), (429, &json!("rate_limited")), "{path}");
+    }
+}
+
+/// Who was brought along from elsewhere may have one.
+#[actix_web::test]
+async fn who_is_there_with_a_password_that_breaks_todays_rules_is_told_so() {
+    let server = Server::with(&["--compat-routes=true", "--password-min-length=12"]).await;
+    let body =
+        json!({ "username": "ada", "email": "ada@example.com", "password": "tidal-lantern-mosaic-42" });
+    let id = server.post("/users/register").json(body).expect(201).await.json()["user_id"].clone();
+    let hash = server.app.hasher.hash("short").await.unwrap();
+    server.sql("update users set password_hash = $1").bind(hash).execute().await.unwrap();
+    for body in [
+        r#"{"username": "ada", "password": "short"}"#,
+        r#"{"username": "Ada", "email": "other@example.com", "password": "short"}"#,
+        r#"{"email": "ada@example.com", "password": "short"}"#,
+    ] {
+        let answer = post_json(&server, "/users/register", body).await;
+        expect(&answer, 200, json!({ "message": "User already exists", "user_id": id }));
+    }
+    for (body, code) in [
+        (r#"{"username": "ada", "password": "wrong"}"#, "username_taken"),
+        (r#"{"username": "eve", "email": "ada@example.com", "password": "wrong"}"#, "email_taken"),
+    ] {
+        let answer = post_json(&server, "/users/register", body).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (409, &json!(code)), "{body}");
+    }
+    // The rules are for who is new, and all that is wrong is told.
+    for (body, broken) in [
+        (r#"{"username": "eve", "password": "short"}"#, &["password too_short"][..]),
+        (r#"{"username": "a b", "password": "short"}"#, &["username invalid", "password too_short"]),
+        (r#"{"username": "ada"}"#, &["password required"]),
+    ] {
+        let answer = post_json(&server, "/users/register", body).await;
+        assert_eq!((answer.status, answer.broken()), (422, broken.iter().map(ToString::to_string).collect()));
     }
 }
 

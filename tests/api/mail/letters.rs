@@ -68,11 +68,12 @@ async fn every_mail_copes_without_any_value() {
 #[actix_web::test]
 async fn every_mail_tells_all_that_it_is_told() {
     let server = Server::start().await;
-    let told: [(&str, &str, &[Template]); 8] = [
+    let told: [(&str, &str, &[Template]); 9] = [
         ("username", "ada", &ALL),
         ("link", "https://auth.example.com/a?token=b", &WITH_LINK),
         ("hours", "1", &[Template::VerifyEmail, Template::ConfirmEmail]),
         ("minutes", "30", &[Template::ResetPassword]),
+        ("api_keys", "4711", &[Template::PasswordChanged]),
         ("new_email", "ada@example.org", &[Template::EmailChangeRequested, Template::EmailChanged]),
         (
             "ip",
