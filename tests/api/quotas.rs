@@ -293,23 +293,7 @@ async fn a_quota_for_who_is_being_deleted_is_not_found() {
     Executor::query(&mut deletion, sql).execute().await.unwrap();
     let body = json!({ "requests": 10, "per": "day" });
     let set = place.server.put(&place.path).bearer(&place.root.access).json(body);
-    let deleted = async {
-        match DATABASE {
-            // It has to wait for its turn to write.
-            Database::Sqlite => tokio::task::yield_now().await,
-            Database::Postgres => {
-                let own = Executor::query(&mut deletion, "select pg_backend_pid()");
-                let (own,): (i32,) = own.fetch_one().await.unwrap();
-                let waits =
-                    "select exists (select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))";
-                let waits =
-                    async || place.server.sql(waits).bind(own).fetch_one::<(bool,)>().await.unwrap().0;
-                while !waits().await {}
-            }
-        }
-        deletion.commit().await.unwrap();
-    };
-    join(set.expect_problem(404, "not_found"), deleted).await;
+    join(set.expect_problem(404, "not_found"), place.server.commit_once_waited_for(deletion)).await;
 }
 
 /// The next part is being taken beside the requests when they use up this one: who then waits does not go on to try for as long again.

@@ -1,5 +1,6 @@
 //! A request that is under way while what let it in is taken away: what it does would outlast that.
 
+use portcullis::store::Executor;
 use serde_json::{Value, json};
 
 use crate::api::admin::{USERS, id_of};
@@ -73,4 +74,28 @@ async fn who_is_logged_out_leaves_nothing_behind() {
     let out = server.post("/api/v1/logout").bearer(&ada.access).json(json!({ "scope": "others" }));
     out.expect(204).await;
     are_refused(&server, &root, begun, 401, "revoked_token").await;
+}
+
+/// Who waits for an account is let in no more if what they wait for has put them out.
+#[actix_web::test]
+async fn who_is_put_out_right_now_does_not_come_after_it() {
+    let server = Server::start().await;
+    let (root, mal) = (server.admin("root").await, server.admin("mal").await);
+    let id = id_of(&server, &mal).await;
+    for (method, path, body) in [
+        ("POST", "/api/v1/me/keys".to_owned(), json!({ "name": "k" })),
+        ("PATCH", "/api/v1/me".to_owned(), json!({ "username": "mine" })),
+        ("PATCH", format!("{USERS}/{id}"), json!({ "disabled": false })),
+    ] {
+        let mal = server.login("mal").await;
+        server.get("/api/v1/me").bearer(&mal.access).expect(200).await;
+        let mut tx = server.app.db.begin().await.unwrap();
+        let held = Executor::query(&mut tx, "update users set disabled = $1 where username = 'mal'");
+        held.bind(true).execute().await.unwrap();
+        let request = server.request(method, &path).bearer(&mal.access).json(body);
+        let refused = request.expect_problem(401, "revoked_token");
+        futures_util::future::join(refused, server.commit_once_waited_for(tx)).await;
+        let again = json!({ "disabled": false });
+        server.patch(&format!("{USERS}/{id}")).bearer(&root.access).json(again).expect(200).await;
+    }
 }

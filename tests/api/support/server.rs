@@ -14,6 +14,7 @@ use portcullis::http::Routes;
 use portcullis::mail::Letter;
 use portcullis::store::backup::backup;
 use portcullis::store::copy::{Compared, copy};
+use portcullis::store::{Executor, Tx};
 use portcullis::{cli, http};
 use serde_json::json;
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ use super::database::{Database, Scratch};
 use super::post::Received;
 use super::proxy::Proxy;
 use super::request::Request;
+use crate::DATABASE;
 
 /// A password that every rule accepts.
 pub const PASSWORD: &str = "tidal-lantern-mosaic-42";
@@ -268,6 +270,23 @@ impl Server {
     }
 
     /// Runs a statement in the server's database, for what no endpoint does or shows.
+    /// Ends a transaction of the test's own when somebody waits for what it holds.
+    pub async fn commit_once_waited_for(&self, mut tx: Tx) {
+        match DATABASE {
+            // Whoever comes has to wait for a turn to write.
+            Database::Sqlite => tokio::task::yield_now().await,
+            Database::Postgres => {
+                let own = Executor::query(&mut tx, "select pg_backend_pid()");
+                let (own,): (i32,) = own.fetch_one().await.unwrap();
+                let sql =
+                    "select exists (select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))";
+                let waits = async || self.sql(sql).bind(own).fetch_one::<(bool,)>().await.unwrap().0;
+                while !waits().await {}
+            }
+        }
+        tx.commit().await.unwrap();
+    }
+
     pub fn sql(&self, sql: &'static str) -> portcullis::store::Query<'_> {
         portcullis::store::Executor::query(&self.app.db, sql)
     }
