@@ -5,7 +5,7 @@ use std::fs;
 use portcullis::config::variables;
 use serde_json::Value;
 
-use crate::program::Place;
+use crate::program::{PASSWORD, Place};
 
 #[test]
 fn wrong_settings_are_all_told_and_nothing_is_begun() {
@@ -52,6 +52,35 @@ fn what_is_not_an_argument_is_told() {
         place.run(arguments).expect(2).says(&[told]);
     }
     assert!(place.files().is_empty());
+}
+
+/// Else they would tell of an empty database that they have just made.
+#[test]
+fn in_the_wrong_folder_what_only_looks_or_changes_makes_nothing() {
+    let place = Place::quick();
+    for command in [
+        &["audit", "verify"][..],
+        &["usage"],
+        &["keys", "list"],
+        &["keys", "rotate"],
+        &["keys", "revoke", "x"],
+        &["user", "list"],
+        &["user", "show", "ada"],
+        &["user", "disable", "ada"],
+        &["user", "enable", "ada"],
+        &["user", "set-password", "ada"],
+        &["user", "grant", "ada", "admin"],
+        &["user", "revoke", "ada", "admin"],
+        &["user", "delete", "ada", "--yes"],
+        &["user", "export"],
+    ] {
+        let told = ["there is no file data/portcullis.db", "DATABASE_URL", "portcullis serve"];
+        let done = place.run(command).expect(1).says(&told);
+        assert_eq!(done.stdout, "", "{command:?}");
+        assert!(place.files().is_empty(), "{command:?}: {:?}", place.files());
+    }
+    place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
+    place.run(&["audit", "verify"]).expect(0);
 }
 
 #[test]
