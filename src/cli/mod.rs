@@ -30,6 +30,9 @@ use crate::http::{self, Routes};
 use crate::store::look::sqlite_file;
 use crate::telemetry;
 
+/// Settings, in the working directory.
+const DOTENV: &str = ".env";
+
 /// An authentication service, in one program.
 ///
 /// Settings come from flags, the environment and .env in the working directory, in that order.
@@ -117,9 +120,6 @@ fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>
     report(http::block_on(command(config)))
 }
 
-/// From the command line, the environment and `.env`; what is wrong with any of them, all together.
-fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
-    let (file, mut problems) = config::dotenv(Path::new(".env"));
 /// For commands that look at what is there, or change it: in the wrong folder they would make an empty database, and tell of that.
 fn demand_database(config: &Config) -> anyhow::Result<()> {
     let Some(file) = sqlite_file(config.database_url.expose())? else { return Ok(()) };
@@ -132,6 +132,9 @@ fn demand_database(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// From the command line, the environment and `.env`; what is wrong with any of them, all together.
+fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
+    let (file, mut problems) = config::dotenv(Path::new(DOTENV));
     let config = config::collect(matches, std::env::vars_os().chain(file), accounts::first_admin_problems);
     match config {
         Ok(config) if problems.is_empty() => Ok(config),

@@ -49,6 +49,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("csv", &["accounts/import"]),
     ("socket2", &["cli/stop"]),
     ("dotenvy", &["config"]),
+    ("strsim", &["config"]),
     // The settings check that a filter is one.
     ("tracing_subscriber", &["telemetry", "config/value: EnvFilter"]),
     ("aws_lc_rs", &["secret", "hasher", "tokens/signing_key", "breaches"]),

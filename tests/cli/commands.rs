@@ -84,6 +84,24 @@ fn in_the_wrong_folder_what_only_looks_or_changes_makes_nothing() {
 }
 
 #[test]
+fn a_name_in_the_file_that_is_no_setting_is_told_at_the_start_and_by_the_doctor() {
+    let mut place = Place::quick();
+    fs::write(place.path(".env"), "REGISTRATON=closed\nPOSTGRES_PASSWORD=hunter2\n").unwrap();
+    let told = "`REGISTRATON` in .env is no setting; did you mean REGISTRATION?";
+    let server = place.serve(&[]);
+    assert!(server.running.said().contains(told), "{}", server.running.said());
+    let done = server.stop().expect(0);
+    assert_eq!(done.stderr.matches("is no setting").count(), 1, "{}", done.stderr);
+    let report = place.run(&["doctor"]).stdout;
+    assert!(report.contains(told) && !report.contains("POSTGRES_PASSWORD"), "{report}");
+    // It is of the file alone: the environment has all kinds of names.
+    fs::remove_file(place.path(".env")).unwrap();
+    place.set("REGISTRATON", "closed");
+    let done = place.serve(&[]).stop().expect(0);
+    assert!(!done.stderr.contains("is no setting"), "{}", done.stderr);
+}
+
+#[test]
 fn help_names_every_variable_and_command() {
     let place = Place::new();
     let help = place.run(&["--help"]).expect(0).stdout;
