@@ -36,6 +36,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("x509_parser", &["tls/pair"]),
     ("opentelemetry", &["traces/export"]),
+    ("opentelemetry_http", &["traces/export"]),
     ("opentelemetry_otlp", &["traces/export"]),
     ("opentelemetry_sdk", &["traces/export"]),
     ("rustls_native_certs", &["mail/smtp"]),
