@@ -41,7 +41,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("opentelemetry_sdk", &["traces/export"]),
     ("rustls_native_certs", &["mail/smtp"]),
     ("quick_cache", &["tokens/session_cache"]),
-    ("zxcvbn", &["accounts"]),
+    ("zxcvbn", &["accounts", "secret/guessable"]),
     ("email_address", &["accounts"]),
     ("clap", &["cli", "config"]),
     ("rpassword", &["cli"]),
