@@ -200,6 +200,16 @@ fn metrics_have_a_listener_of_their_own() {
 fn a_collectors_address_that_is_none_is_told_with_a_collectors_example() {
     let found = problems(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")]);
     assert!(found[0].what.ends_with(": http://localhost:4318"), "{}", found[0]);
+    // The path is of another variable, which is not read.
+    for url in ["http://collector:4318/v1/traces", "http://collector:4318/v1/traces/"] {
+        let found = problems(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", url)]);
+        assert!(
+            found[0].what.ends_with("without /v1/traces, which is appended: http://collector:4318"),
+            "{}",
+            found[0]
+        );
+    }
+    assert!(config(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/otlp")]).is_ok());
 }
 
 #[test]

@@ -20,14 +20,18 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::accounts;
 use crate::config::{self, Config, LogFormat, Problem};
 use crate::error::Error;
 use crate::http::{self, Routes};
+use crate::store::look::sqlite_file;
 use crate::telemetry;
+
+/// Settings, in the working directory.
+const DOTENV: &str = ".env";
 
 /// An authentication service, in one program.
 ///
@@ -73,10 +77,24 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&matches, own_routes),
         Command::Migrate => run(&matches, migrate::run),
-        Command::User(command) => run(&matches, async |config| user::run(config, command).await),
-        Command::Keys(command) => run(&matches, async |config| keys::run(config, command).await),
-        Command::Audit(command) => run(&matches, async |config| audit::run(config, command).await),
-        Command::Usage(command) => run(&matches, async |config| usage::run(config, command).await),
+        Command::User(command) => run(&matches, async |config| {
+            if !command.makes_users() {
+                demand_database(&config)?;
+            }
+            user::run(config, command).await
+        }),
+        Command::Keys(command) => run(&matches, async |config| {
+            demand_database(&config)?;
+            keys::run(config, command).await
+        }),
+        Command::Audit(command) => run(&matches, async |config| {
+            demand_database(&config)?;
+            audit::run(config, command).await
+        }),
+        Command::Usage(command) => run(&matches, async |config| {
+            demand_database(&config)?;
+            usage::run(config, command).await
+        }),
         Command::Doctor(command) => doctor::run(&matches, &command),
         Command::Db(command) => match command.problems() {
             problems if problems.is_empty() => run(&matches, async |config| db::run(config, command).await),
@@ -120,9 +138,21 @@ fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>
     http::block_on(command(config))
 }
 
+/// For commands that look at what is there, or change it: in the wrong folder they would make an empty database, and tell of that.
+fn demand_database(config: &Config) -> anyhow::Result<()> {
+    let Some(file) = sqlite_file(config.database_url.expose())? else { return Ok(()) };
+    ensure!(
+        file.exists(),
+        "there is no file {} in {}; run this in the folder in which the service runs, or set DATABASE_URL. `portcullis serve` makes one",
+        file.display(),
+        std::env::current_dir().unwrap_or_default().display()
+    );
+    Ok(())
+}
+
 /// From the command line, the environment and `.env`; what is wrong with any of them, all together.
 fn settings(matches: &ArgMatches) -> Result<Config, Vec<Problem>> {
-    let (file, mut problems) = config::dotenv(Path::new(".env"));
+    let (file, mut problems) = config::dotenv(Path::new(DOTENV));
     let config = config::collect(matches, std::env::vars_os().chain(file), accounts::first_admin_problems);
     match config {
         Ok(config) if problems.is_empty() => Ok(config),

@@ -1,18 +1,19 @@
 //! `portcullis serve`.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
 use super::stop::{self, Signals};
-use super::{doctor, told};
+use super::{DOTENV, doctor, told};
 use crate::accounts;
 use crate::app::App;
 use crate::background;
 use crate::clock::Clock;
-use crate::config::{Config, Danger, Problem, Weight};
+use crate::config::{Config, Danger, Problem, Weight, strangers};
 use crate::error::Error;
 use crate::http::{self, Routes, ServerHandle};
 
@@ -36,6 +37,9 @@ pub(super) async fn run(
     let signals = Signals::catch()?;
     for danger in config.dangers() {
         tracing::warn!("{}; {}", danger.what, danger.todo);
+    }
+    for what in strangers(Path::new(DOTENV)) {
+        tracing::warn!("{what}");
     }
     if let Some((what, todo)) = doctor::secret_refusal(&config) {
         bail!("{what}; {todo}");

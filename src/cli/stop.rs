@@ -10,9 +10,13 @@
 //!
 //! Then requests in flight end, and only after the last of them the threads that answer: each has opened connections to
 //! the database that the others use as well, and they end with it.
+//!
+//! SIGHUP, by which daemons are told to read their files again, has the certificate's looked at. It also comes when the terminal is
+//! closed at which the service was started: then there is a person who has gone.
 
-use std::io;
+use std::io::{self, IsTerminal, stderr, stdin, stdout};
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -30,10 +34,13 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// For whoever accepts connections to notice that it is to accept none.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Those that stop the service, or a command that would leave something half done.
+/// Those that would end the process by themselves: the service, or a command that would leave something half done.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+    /// Which of the standard streams were a terminal.
+    terminals: [bool; 3],
 }
 
 /// Who it was that said so.
@@ -51,26 +58,56 @@ impl Signals {
         Ok(Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            terminals: terminals(),
         })
     }
 
-    /// Waits for either.
+    /// Waits for any of them.
     pub(super) async fn any(mut self) {
-        self.next().await;
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
     }
 
-    async fn next(&mut self) -> By {
-        tokio::select! {
-            _ = self.terminate.recv() => By::Supervisor,
-            _ = self.interrupt.recv() => By::Person,
+    /// The next one that stops the service.
+    async fn next(&mut self, app: &Arc<App>) -> By {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return By::Supervisor,
+                _ = self.interrupt.recv() => return By::Person,
+                _ = self.hangup.recv() => {}
+            }
+            if self.terminals.iter().zip(terminals()).any(|(was, is)| *was && !is) {
+                return By::Person;
+            }
+            look_again(app);
         }
     }
 }
 
+/// One that was closed is none any more.
+fn terminals() -> [bool; 3] {
+    [stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal()]
+}
+
+/// What can be read again without a restart. Nobody waits: a file can be on a disk that hangs.
+fn look_again(app: &Arc<App>) {
+    if app.tls.is_none() {
+        tracing::info!("SIGHUP changes nothing here: settings are read at the start alone");
+        return;
+    }
+    tracing::info!("SIGHUP: looking at the files of the certificate and its key now");
+    let app = app.clone();
+    tokio::task::spawn_blocking(move || app.tls.as_ref().map(|tls| tls.follow_at_once(app.clock.now())));
+}
+
 /// Returns when the service is to take no more connections, of which `door` is where they come in.
-pub(super) async fn when_told(mut signals: Signals, app: &App, door: &TcpListener) {
+pub(super) async fn when_told(mut signals: Signals, app: &Arc<App>, door: &TcpListener) {
     let delay = app.config.drain_delay;
-    if signals.next().await == By::Supervisor && !delay.is_zero() {
+    if signals.next(app).await == By::Supervisor && !delay.is_zero() {
         tracing::info!("draining: not ready any more, and answering for {delay:?}");
         app.begin_drain();
         let drained = async {
@@ -79,7 +116,7 @@ pub(super) async fn when_told(mut signals: Signals, app: &App, door: &TcpListene
         };
         tokio::select! {
             () = drained => {}
-            _ = signals.next() => {}
+            _ = signals.next(app) => {}
         }
     }
     tracing::info!("stopping: no new requests, and those in flight may end");

@@ -1,7 +1,7 @@
 //! Where the database is.
 
-use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use url::Url;
@@ -62,13 +62,51 @@ pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
     }
     let postgres = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
     let postgres = postgres.ok_or_else(|| format!("is not a database's URL; {allowed}"))?;
-    // The one parameter that is ours: whether PgBouncer in transaction mode stands between.
-    let is_wrong =
-        |(name, value): (Cow<str>, Cow<str>)| name == "pgbouncer" && !["true", "false"].contains(&&*value);
-    if postgres.query_pairs().any(is_wrong) {
-        return Err("has a `pgbouncer` that is neither true nor false".to_owned());
+    // What is not written %40 or %2F there can be the rest of a password that has a ? or #.
+    let rest = text.split_once(['?', '#']).map_or("", |(_, rest)| rest);
+    if rest.contains('@') || postgres.fragment().is_some() {
+        return Err(format!(
+            "has an @ or # where none can be; in a password write %40 for @, %23 for #, %2F for / and %3F for ?; {allowed}"
+        ));
     }
+    postgres.query_pairs().try_for_each(|(name, value)| parameter(&name, &value))?;
     Ok(DatabaseUrl(text.to_owned()))
+}
+
+/// How the line to Postgres is protected, by the names that libpq has for it.
+const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Refuses what the driver would leave out with a word in the log at most: who mistypes `sslmode` sends the password in the clear.
+/// The value is not quoted, since it can be a password.
+fn parameter(name: &str, value: &str) -> Parsed<()> {
+    let (sound, allowed) = match name {
+        "sslmode" | "ssl-mode" => {
+            (SSL_MODES.contains(&value.to_ascii_lowercase().as_str()), SSL_MODES.join(", "))
+        }
+        "sslrootcert" | "ssl-root-cert" | "ssl-ca" | "sslcert" | "ssl-cert" | "sslkey" | "ssl-key" => {
+            (!value.is_empty(), "the name of a PEM file".to_owned())
+        }
+        "hostaddr" => (value.parse::<IpAddr>().is_ok(), "an IP address".to_owned()),
+        "port" => (value.parse::<u16>().is_ok(), "0 to 65535".to_owned()),
+        "statement-cache-capacity" => (value.parse::<usize>().is_ok(), "a whole number".to_owned()),
+        // Ours: whether PgBouncer in transaction mode stands between.
+        "pgbouncer" => (["true", "false"].contains(&value), "true or false".to_owned()),
+        "host" | "user" | "password" | "dbname" | "application_name" | "options" => return Ok(()),
+        name if name.starts_with("options[") && name.ends_with(']') => return Ok(()),
+        name => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_[]".contains(&byte);
+            let named = if !name.is_empty() && name.len() <= 40 && name.bytes().all(plain) {
+                format!("`{name}`, which is none")
+            } else {
+                "that is none".to_owned()
+            };
+            return Err(format!(
+                "has a parameter {named}; there are sslmode, sslrootcert, sslcert, sslkey, host, hostaddr, port, user, password, dbname, \
+                 application_name, options, statement-cache-capacity and pgbouncer"
+            ));
+        }
+    };
+    if sound { Ok(()) } else { Err(format!("has a wrong `{name}`: allowed is {allowed}")) }
 }
 
 #[cfg(test)]
@@ -83,6 +121,9 @@ mod tests {
             "postgres://u:p@h/d",
             "postgres://u:p@h:6432/d?sslmode=disable&pgbouncer=true",
             "postgresql:///d?host=/run",
+            "postgres://u@h/d?sslmode=verify-full&sslrootcert=/etc/ssl/db.pem&sslcert=c.pem&sslkey=k.pem",
+            "postgres://u@h/d?sslmode=REQUIRE&port=5433&hostaddr=192.0.2.7&user=u&password=p%40&dbname=d",
+            "postgres://u@h/d?application_name=a&options=-csearch_path%3Da&options[lock_timeout]=1s&statement-cache-capacity=0",
         ] {
             assert!(database_url(good).is_ok(), "{good}");
         }
@@ -95,14 +136,42 @@ mod tests {
             "sqlite://",
             "sqlite://x?mode=memory",
             "postgres://h/d?pgbouncer=1",
+            "postgres://h/d?sslmod=verify-full",
+            "postgres://h/d?SSLMODE=verify-full",
+            "postgres://h/d?sslmode=verify_full",
+            "postgres://h/d?sslmode=",
+            "postgres://h/d?sslrootcert=",
+            "postgres://h/d?port=many",
+            "postgres://h/d?hostaddr=localhost",
+            "postgres://h/d?=1",
+            "postgres://u:1#hunter2@h/d",
         ] {
             assert!(database_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
+    fn a_parameter_that_is_none_is_named_with_those_that_are() {
+        let told = database_url("postgres://h/d?sslmode=require&sslmod=verify-full").unwrap_err();
+        assert!(told.contains("`sslmod`") && told.contains(" sslmode, sslrootcert,"), "{told}");
+        let told = database_url("postgres://h/d?sslmode=verify_full").unwrap_err();
+        assert!(told.contains("`sslmode`") && told.contains("require, verify-ca, verify-full"), "{told}");
+    }
+
+    #[test]
     fn no_password_is_quoted() {
         assert!(!database_url("mysql://root:hunter2@db/x").unwrap_err().contains("hunter2"));
+        for url in [
+            "postgres://h/d?sslmod=hunter2",
+            "postgres://h/d?sslmode=hunter2",
+            "postgres://h/d?port=hunter2",
+            "postgres://u:1?hunter2@h/d",
+            "postgres://u:1?hunter2&a@h/d",
+            "postgres://u:1#hunter2@h/d",
+        ] {
+            let told = database_url(url).unwrap_err();
+            assert!(!told.contains("hunter2"), "{url}: {told}");
+        }
         let place = |url| database_url(url).unwrap().to_string();
         assert_eq!(place("postgres://root:hun@ter2@db:5432/x?password=y"), "Postgres at db:5432/x");
         assert_eq!(place("sqlite://data/x.db?mode=rwc"), "data/x.db");

@@ -8,6 +8,7 @@ mod danger;
 mod database_url;
 mod load;
 mod mail;
+mod strangers;
 mod telemetry;
 mod value;
 
@@ -26,6 +27,7 @@ use database_url::database_url;
 pub use load::{Problem, collect, dotenv, log_format_given, variables, with_settings};
 pub use mail::{MailFrom, SmtpTls, SmtpUrl};
 use mail::{mail_from, smtp_url, templates_folder};
+pub use strangers::strangers;
 pub use telemetry::TracesSampler;
 use telemetry::{bind, clash, endpoint, part, traces_sampler};
 use value::*;

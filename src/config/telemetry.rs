@@ -37,10 +37,15 @@ pub(super) fn clash(config: &Config) -> Option<(&'static str, String)> {
     })
 }
 
+/// OpenTelemetry has another variable for a URL with the path, so that many a page shows one.
 pub(super) fn endpoint(text: &str) -> Parsed<String> {
-    public_url(text).map_err(|_| {
+    let url = public_url(text).map_err(|_| {
         "is not an http or https URL without user, query and fragment: http://localhost:4318".to_owned()
-    })
+    })?;
+    match url.strip_suffix("/v1/traces") {
+        Some(base) => Err(format!("must be without /v1/traces, which is appended: {base}")),
+        None => Ok(url),
+    }
 }
 
 pub(super) fn traces_sampler(text: &str) -> Parsed<TracesSampler> {

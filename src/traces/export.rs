@@ -4,15 +4,19 @@
 //! is away costs the spans of that time, and one line in the log.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::error::Error;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{self, Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue, SpanId};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::resource::EnvResourceDetector;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tokio::sync::{Mutex, mpsc};
 
@@ -41,7 +45,9 @@ pub struct Traces {
     /// Held by who sends.
     waiting: Mutex<mpsc::Receiver<Span>>,
     exporter: SpanExporter,
-    endpoint: String,
+    line: Line,
+    /// Where spans are posted to.
+    url: String,
     scope: InstrumentationScope,
     failing: AtomicBool,
 }
@@ -69,6 +75,46 @@ impl Queue {
     }
 }
 
+/// The way to the collector. Of a request that got no answer the exporter says that there was an error on the network; this
+/// remembers which.
+#[derive(Clone, Debug)]
+struct Line {
+    http: reqwest::Client,
+    failure: Arc<sync::Mutex<Option<String>>>,
+}
+
+impl Line {
+    /// Why the last request had no answer, if it had none.
+    fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl HttpClient for Line {
+    fn send_bytes<'a, 'b>(
+        &'a self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            let answer = self.http.send_bytes(request).await;
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                answer.as_ref().err().map(|error| causes(&**error));
+            answer
+        })
+    }
+}
+
+/// Why a request had no answer. What reqwest says first is the URL again.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let first = error.source().filter(|_| error.is::<reqwest::Error>()).unwrap_or(error);
+    let chain = std::iter::successors(Some(first), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl Traces {
     /// `None` where the settings have no collector. Nothing is sent yet.
     pub fn open(config: &Config) -> anyhow::Result<Option<Traces>> {
@@ -80,16 +126,20 @@ impl Traces {
             .user_agent("portcullis")
             .build()
             .context(cant)?;
+        let url = format!("{endpoint}/v1/traces");
+        let line = Line { http, failure: Arc::default() };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(format!("{endpoint}/v1/traces"))
+            .with_endpoint(&url)
             .with_timeout(TIMEOUT)
-            .with_http_client(http);
+            .with_http_client(line.clone());
         let mut exporter = exporter.build().context(cant)?;
         let version = env!("CARGO_PKG_VERSION");
         exporter.set_resource(
             &Resource::builder_empty()
+                // OTEL_RESOURCE_ATTRIBUTES; what follows counts before it.
+                .with_detector(Box::new(EnvResourceDetector::new()))
                 .with_service_name(config.otel_service_name.clone())
                 .with_attribute(KeyValue::new("service.version", version))
                 .build(),
@@ -100,7 +150,8 @@ impl Traces {
             queue: Queue { spans, noted: Arc::default() },
             waiting: Mutex::new(waiting),
             exporter,
-            endpoint: endpoint.clone(),
+            line,
+            url,
             scope: InstrumentationScope::builder("portcullis").with_version(version).build(),
             failing: AtomicBool::new(false),
         }))
@@ -155,10 +206,11 @@ impl Traces {
             Err(error) => {
                 self.noted().dropped.add(count);
                 if !self.failing.swap(true, SeqCst) {
-                    let why: String = error.to_string().chars().take(200).collect();
-                    let endpoint = &self.endpoint;
+                    let why = self.line.failure().unwrap_or_else(|| error.to_string());
+                    let why: String = why.chars().take(300).collect();
+                    let url = &self.url;
                     tracing::warn!(
-                        "traces can't be exported to {endpoint}, and are dropped until that goes: {why}"
+                        "traces can't be exported to {url}, and are dropped until that goes: {why}"
                     );
                 }
             }

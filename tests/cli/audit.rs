@@ -7,6 +7,7 @@ use crate::program::{PASSWORD, Place};
 #[tokio::test]
 async fn a_sound_log_is_counted_and_a_broken_one_named() {
     let place = Place::quick();
+    place.run(&["migrate"]).expect(0);
     place.run(&["audit", "verify"]).expect(0);
     place
         .run_with_input(&["user", "create", "--username=ada", "--role=admin"], &format!("{PASSWORD}\n"))

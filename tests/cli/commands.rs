@@ -5,7 +5,7 @@ use std::fs;
 use portcullis::config::variables;
 use serde_json::Value;
 
-use crate::program::Place;
+use crate::program::{PASSWORD, Place};
 
 #[test]
 fn wrong_settings_are_all_told_and_nothing_is_begun() {
@@ -52,6 +52,53 @@ fn what_is_not_an_argument_is_told() {
         place.run(arguments).expect(2).says(&[told]);
     }
     assert!(place.files().is_empty());
+}
+
+/// Else they would tell of an empty database that they have just made.
+#[test]
+fn in_the_wrong_folder_what_only_looks_or_changes_makes_nothing() {
+    let place = Place::quick();
+    for command in [
+        &["audit", "verify"][..],
+        &["usage"],
+        &["keys", "list"],
+        &["keys", "rotate"],
+        &["keys", "revoke", "x"],
+        &["user", "list"],
+        &["user", "show", "ada"],
+        &["user", "disable", "ada"],
+        &["user", "enable", "ada"],
+        &["user", "set-password", "ada"],
+        &["user", "grant", "ada", "admin"],
+        &["user", "revoke", "ada", "admin"],
+        &["user", "delete", "ada", "--yes"],
+        &["user", "export"],
+    ] {
+        let told = ["there is no file data/portcullis.db", "DATABASE_URL", "portcullis serve"];
+        let done = place.run(command).expect(1).says(&told);
+        assert_eq!(done.stdout, "", "{command:?}");
+        assert!(place.files().is_empty(), "{command:?}: {:?}", place.files());
+    }
+    place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
+    place.run(&["audit", "verify"]).expect(0);
+}
+
+#[test]
+fn a_name_in_the_file_that_is_no_setting_is_told_at_the_start_and_by_the_doctor() {
+    let mut place = Place::quick();
+    fs::write(place.path(".env"), "REGISTRATON=closed\nPOSTGRES_PASSWORD=hunter2\n").unwrap();
+    let told = "`REGISTRATON` in .env is no setting; did you mean REGISTRATION?";
+    let server = place.serve(&[]);
+    assert!(server.running.said().contains(told), "{}", server.running.said());
+    let done = server.stop().expect(0);
+    assert_eq!(done.stderr.matches("is no setting").count(), 1, "{}", done.stderr);
+    let report = place.run(&["doctor"]).stdout;
+    assert!(report.contains(told) && !report.contains("POSTGRES_PASSWORD"), "{report}");
+    // It is of the file alone: the environment has all kinds of names.
+    fs::remove_file(place.path(".env")).unwrap();
+    place.set("REGISTRATON", "closed");
+    let done = place.serve(&[]).stop().expect(0);
+    assert!(!done.stderr.contains("is no setting"), "{}", done.stderr);
 }
 
 #[test]

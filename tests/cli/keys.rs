@@ -60,6 +60,7 @@ async fn a_rotation_shows_on_the_running_service_within_a_second() {
 #[tokio::test]
 async fn the_commands_make_no_key_that_nobody_asked_for() {
     let mut place = Place::quick();
+    place.run(&["migrate"]).expect(0);
     assert!(list(&place).is_empty());
     place.run(&["keys", "rotate"]).expect(1).says(&["portcullis serve"]);
     place.set("JWT_ALGORITHM", "EdDSA");

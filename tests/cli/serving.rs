@@ -143,6 +143,12 @@ fn a_postgres_that_hangs_up_is_told_without_the_password() {
     let address = server.local_addr().unwrap();
     std::thread::spawn(move || server.incoming().for_each(drop));
     refused(&Place::quick(), &format!("postgres://ada:hunter2@{address}/portcullis"));
-    // One that libpq knows and sqlx does not.
-    refused(&Place::quick(), &format!("postgres://ada@{address}/portcullis?sslpassword=hunter2"));
+    // One that libpq knows and the driver would leave out.
+    let url = format!("postgres://ada@{address}/portcullis?sslpassword=hunter2");
+    let done = Place::quick()
+        .with("DATABASE_URL", &url)
+        .run(&["migrate"])
+        .expect(2)
+        .says(&["`sslpassword`", "sslmode"]);
+    assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
 }

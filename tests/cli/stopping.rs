@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: no new requests, those in flight end, exit 0.
+//! SIGTERM and SIGINT: no new requests, those in flight end, exit 0. SIGHUP does not end it, unless the terminal is gone.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -63,6 +63,45 @@ fn its_database_is_left_whole() {
     place.serve(&[]).stop().expect(0);
     // The last connection to close folds SQLite's log into the file.
     assert!(!place.path("data/portcullis.db-wal").exists());
+}
+
+#[tokio::test]
+async fn a_hangup_neither_ends_it_nor_loses_what_was_counted() {
+    let place = Place::quick();
+    place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
+    let mut server = place.serve(&[]);
+    let (_, tokens) = server.login("ada", PASSWORD).await;
+    let token = tokens["access_token"].as_str().unwrap();
+    for _ in 0..2 {
+        server.running.signal(Signal::HUP);
+        server.running.line_with("SIGHUP changes nothing here");
+        assert_eq!(server.me(token).await.0, 200);
+    }
+    server.stop().expect(0).says(&["stopped"]);
+    let told = place.run(&["usage"]).expect(0).stdout;
+    assert!(told.starts_with("2 requests from "), "{told}");
+}
+
+/// Whoever closes the window has gone, and the service ends as it does when told to.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn it_stops_when_its_terminal_is_closed_and_loses_nothing() {
+    let mut place = Place::quick();
+    place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
+    // A terminal that is closed when what shows it ends.
+    place = place.through(&["sh", "-c", r#"exec script -qfec "$0" /dev/null >&2"#]);
+    let mut server = place.serve(&[]);
+    let (_, tokens) = server.login("ada", PASSWORD).await;
+    assert_eq!(server.me(tokens["access_token"].as_str().unwrap()).await.0, 200);
+    server.running.signal(Signal::KILL);
+    let waited = Instant::now();
+    // The last connection to close folds SQLite's log into the file.
+    while place.path("data/portcullis.db-wal").exists() {
+        assert!(waited.elapsed() < Duration::from_secs(60), "it goes on, or was killed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let told = place.through(&[]).run(&["usage"]).expect(0).stdout;
+    assert!(told.starts_with("1 requests from "), "{told}");
 }
 
 #[cfg(target_os = "linux")]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -165,6 +166,10 @@ async fn a_renewed_pair_is_shown_and_connections_go_on() {
     assert!(line.contains("valid until 4096-01-01"), "{line}");
     Line::to(&server, &new).await.unwrap().ask().await;
     assert!(Line::to(&server, &old).await.is_err(), "the old certificate is still shown");
+    before.ask().await;
+    // Who does not want to wait for the next look asks for it.
+    server.running.signal(Signal::HUP);
+    server.running.line_with("SIGHUP: looking at the files");
     before.ask().await;
     server.stop().expect(0);
 }

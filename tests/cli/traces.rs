@@ -138,7 +138,10 @@ fn lines(log: &str, request_id: &str) -> Vec<Value> {
 #[tokio::test]
 async fn a_collector_gets_each_request_with_its_parents_ids_and_no_secret() {
     let collector = Collector::start();
-    let place = traced(&collector).with("OTEL_SERVICE_NAME", "door");
+    let place = traced(&collector).with("OTEL_SERVICE_NAME", "door").with(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "deployment.environment.name=test,service.instance.id=one,service.name=window",
+    );
     place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
     let server = place.serve(&[]);
     let parent = format!("00-{TRACE}-{SPAN}-01");
@@ -195,7 +198,8 @@ async fn a_collector_gets_each_request_with_its_parents_ids_and_no_secret() {
         assert_eq!((span.parent.as_str(), span.state.as_str()), expected, "{span:?}");
         assert_eq!(span.trace != TRACE, is_first, "{span:?}");
         assert_eq!(span.failed, span.name == "GET /health/ready", "{span:?}");
-        assert_eq!(span.resource["service.name"], "door");
+        let resource = ["service.name", "service.instance.id", "deployment.environment.name"];
+        assert_eq!(resource.map(|name| span.resource[name].as_str()), ["door", "one", "test"]);
         assert!(span.nanos > 0 && span.nanos < 60_000_000_000, "{span:?}");
     }
     let login = named("POST /api/v1/login");
@@ -256,7 +260,8 @@ async fn a_collector_that_is_away_costs_one_line() {
     let place = Place::quick().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
     let mut server = place.serve(&[]);
     assert_eq!(read(server.request("GET", "/health/live")).await.0, 200);
-    server.running.line_with("traces can't be exported to http://127.0.0.1:9");
+    let line = server.running.line_with("traces can't be exported to http://127.0.0.1:9/v1/traces,");
+    assert!(line.contains("Connection refused"), "{line}");
     assert_eq!(read(server.request("GET", "/health/live")).await.0, 200);
     let done = server.stop().expect(0);
     assert_eq!(done.stderr.matches("traces can't").count(), 1, "{}", done.stderr);

@@ -11,6 +11,7 @@ use crate::program::{PASSWORD, Place, read};
 #[tokio::test]
 async fn what_was_counted_is_written_when_the_service_stops_and_shown() {
     let place = Place::quick();
+    place.run(&["migrate"]).expect(0);
     assert!(place.run(&["usage"]).expect(0).stdout.starts_with("0 requests from 2"));
     place.run_with_input(&["user", "create", "--username=ada"], &format!("{PASSWORD}\n")).expect(0);
     let server = place.serve(&[]);

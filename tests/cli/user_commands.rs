@@ -50,6 +50,7 @@ fn users_are_made_with_all_that_they_have() {
 #[test]
 fn a_list_is_a_table_for_people_and_json_for_programs() {
     let place = Place::quick();
+    place.run(&["migrate"]).expect(0);
     assert_eq!(user(&place, &["list"]).expect(0).stdout, "There are no such users.\n");
     assert_eq!(as_json(user(&place, &["list", "--json"])), json!({ "items": [], "next_cursor": null }));
     let ada = create(&place, &["--username=Ada", "--email=ada@example.com", "--role=admin"]);

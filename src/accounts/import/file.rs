@@ -49,7 +49,10 @@ impl File {
         let ours = matches!(format, Format::JsonLines | Format::Csv);
         if ours && !rows.is_empty() && !rows.iter().flatten().any(named) {
             let known = "JSON Lines or CSV with `username`, `email` or `name`, and exports of Supabase, Firebase, Keycloak and Django";
-            return Err(format!("this is no file of users that is known here; known are {known}"));
+            return Err(format!(
+                "this is no file of users that is known here{}; known are {known}",
+                columns(first)
+            ));
         }
         let mut file = File { format, rows };
         if format == Format::Django {
@@ -88,6 +91,24 @@ impl File {
     }
 }
 
+/// What to say of the names that a row has. Without a header, a file's first row is taken for one, and may hold a password: none of
+/// it is told where it does not look like a header.
+fn columns(row: &Value) -> String {
+    let usual = ["name", "mail", "user", "login", "password", "hash", "created"];
+    let names: Vec<_> = row.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let plain = |name: &&str| {
+        name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_ -".contains(&byte))
+    };
+    let is_usual = |name: &&str| usual.iter().any(|usual| name.to_lowercase().contains(usual));
+    if names.is_empty() {
+        String::new()
+    } else if names.iter().all(plain) && names.iter().any(is_usual) {
+        format!(": it has {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+    } else {
+        ": its first line does not look like a header".to_owned()
+    }
+}
+
 fn rows(text: &str) -> Result<Vec<Result<Value, String>>, String> {
     match text.as_bytes().first() {
         Some(b'[') => match serde_json::from_str(text) {
@@ -122,7 +143,7 @@ fn csv(text: &str) -> Result<Vec<Result<Value, String>>, String> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| format!("this is no sound CSV: {error}"))?.clone();
     let row = |row: csv::StringRecord| {
-        let fields = header.iter().zip(&row).map(|(name, value)| (name.trim().to_owned(), value.into()));
+        let fields = header.iter().zip(&row).map(|(name, value)| (name.trim().to_lowercase(), value.into()));
         Value::Object(fields.collect::<Map<_, Value>>())
     };
     Ok(reader
@@ -232,6 +253,27 @@ mod tests {
         assert_eq!((record.disabled, hash(&record)), (true, Some("$fbscrypt$v=1,n=14,r=8,p=1,ss=,sk=$S$H")));
         let file = File::read(firebase, None).unwrap();
         assert!(file.records(None, now()).all(|record| record.is_err()));
+    }
+
+    #[test]
+    fn a_refused_file_is_told_what_it_has_unless_that_may_be_a_password() {
+        let refused = |text: &str| File::read(text, None).unwrap_err();
+        assert!(
+            refused("Benutzername,Passwort,E-Mail\na,b,c\n")
+                .contains(": it has `benutzername`, `e-mail`, `passwort`;")
+        );
+        assert!(
+            refused(r#"{"login": "ada", "password_hash": "x"}"#)
+                .contains(": it has `login`, `password_hash`;")
+        );
+        for without_header in
+            ["ada@example.com,hunter\nb,c\n", "ada,hunter\nb,c\n", "title,$2b$10$hunter\nb,c\n"]
+        {
+            let told = refused(without_header);
+            assert!(told.contains("like a header") && !told.contains("hunter"), "{told}");
+        }
+        let (format, record) = fine("EMail , Email,PASSWORD_HASH,Roles\nx,ada@example.com,h,admin\n");
+        assert_eq!((format, record.email.as_deref()), (Format::Csv, Some("ada@example.com")));
     }
 
     proptest! {

@@ -1,7 +1,10 @@
 //! The settings: whether they are sound, and whether they are safe.
 
+use std::path::Path;
+
 use super::report::{Report, Verdict};
-use crate::config::{Config, Problem, Weight, variables};
+use crate::cli::DOTENV;
+use crate::config::{Config, Problem, Weight, strangers, variables};
 
 const CHECK: &str = "settings";
 
@@ -17,6 +20,9 @@ pub fn wrong(report: &mut Report, problems: &[Problem]) {
 
 pub fn check(report: &mut Report, config: &Config) {
     report.ok(CHECK, format!("all {} are sound", variables().len()));
+    for what in strangers(Path::new(DOTENV)) {
+        report.note(CHECK, Verdict::Warning, what, "mend its name, or take it out");
+    }
     for danger in config.dangers() {
         let verdict = match danger.weight {
             Weight::Warning => Verdict::Warning,

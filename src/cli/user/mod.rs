@@ -68,6 +68,13 @@ struct Output {
     json: bool,
 }
 
+impl UserCommand {
+    /// Whether a database that is not there yet may be made for it.
+    pub fn makes_users(&self) -> bool {
+        matches!(self, UserCommand::Create(_) | UserCommand::Import(_))
+    }
+}
+
 pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Create(arguments) => create::run(config, arguments).await,
