@@ -55,12 +55,14 @@ fn is_passing(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(said) => match of_postgres(error) {
-            // Classes of SQLSTATE: connection, transaction rollback, resources, operator intervention, system.
-            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off. 55P03: a row was
-            // held for too long.
-            Some(said) => ["08", "40", "53", "57", "58", "25006", "25P02", "25P03", "55P03"]
-                .iter()
-                .any(|class| said.code().starts_with(class)),
+            // Classes of SQLSTATE: connection, login, transaction rollback, resources, operator intervention, system.
+            // 25006: read-only, as a standby is until it is promoted. 25P02, 25P03: a transaction that was cut off. 3D000, 55000: the
+            // database is not there or takes nobody, as while it is restored. 55P03: a row was held for too long.
+            Some(said) => {
+                ["08", "28", "40", "53", "57", "58", "25006", "25P02", "25P03", "3D000", "55000", "55P03"]
+                    .iter()
+                    .any(|class| said.code().starts_with(class))
+            }
             // Primary result codes: busy, locked, read-only, interrupted (at its deadline), I/O error, full, can't open.
             None => said
                 .code()

@@ -1,10 +1,12 @@
 //! What an operator is told of a database that goes away, or can't be used from the start.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
 use crate::postgres_server::Postgres;
+use crate::program::read;
 use crate::setting::place;
 
 /// What is done beside the requests each second, and fails meanwhile.
@@ -84,4 +86,41 @@ async fn why_it_cant_be_used_is_told_once_with_what_to_do() {
     let done = done.says(&["no answer within", "firewall"]);
     assert!(done.took < Duration::from_secs(10), "{done:?}");
     postgres.thaw();
+}
+
+/// A password that was replaced, a database that is being restored: it is as if Postgres were away, until it is put right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_lets_nobody_in_is_one_that_is_away() {
+    let postgres = Postgres::start().await;
+    let mut admin = PgConnection::connect(&postgres.url()).await.unwrap();
+    let mut does = async |sql: &'static str| {
+        sqlx::query(sql).execute(&mut admin).await.unwrap();
+    };
+    does("create role ada login password 'hunter2'").await;
+    does("create database app owner ada").await;
+    let place = place().with("DATABASE_URL", &url(&postgres, "ada", "app"));
+    let server = place.serve(&[]);
+    let login = json!({ "username": "nobody", "password": "x" });
+    for (shut, open) in [
+        ("alter role ada password 'another'", "alter role ada password 'hunter2'"),
+        ("alter role ada nologin", "alter role ada login"),
+        ("alter database app allow_connections false", "alter database app allow_connections true"),
+    ] {
+        does(shut).await;
+        does("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'ada'").await;
+        for _ in 0..5 {
+            for request in
+                [server.request("GET", "/health/ready"), server.request("POST", "/api/v1/login").json(&login)]
+            {
+                let (status, problem) = read(request).await;
+                assert_eq!((status, &problem["code"]), (503, &json!("unavailable")), "{shut}: {problem}");
+            }
+        }
+        does(open).await;
+        let since = Instant::now();
+        while read(server.request("GET", "/health/ready")).await.0 != 200 {
+            assert!(since.elapsed() < Duration::from_secs(10), "it does not come back after {open}");
+        }
+    }
+    server.stop().expect(0);
 }
