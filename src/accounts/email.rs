@@ -38,6 +38,8 @@ pub async fn request_change(
     if !users::hold(&mut tx, user.id).await? {
         return Err(Error::RevokedToken);
     }
+    let actor = client.actor(user.id).by(session.into());
+    actor.ensure_let_in(&mut tx, now).await?;
     let offer = Offer {
         purpose: Purpose::ChangeEmail,
         user,
@@ -53,7 +55,7 @@ pub async fn request_change(
         let what = |letter: Letter| letter.with("new_email", new.parts().0);
         tell(app, &mut tx, Template::EmailChangeRequested, user, (client, Some(session)), what, now).await?;
     }
-    app.audit.note(&mut tx, client.actor(user.id).did(Event::EmailChangeRequested, user.id), now).await?;
+    app.audit.note(&mut tx, actor.did(Event::EmailChangeRequested, user.id), now).await?;
     tx.commit().await
 }
 

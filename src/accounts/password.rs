@@ -127,12 +127,17 @@ pub async fn change(
     let hash = app.hasher.hash(new.expose()).await?;
     let now = app.clock.now();
 
+    let actor = client.actor(user.id).by(keep.into());
     let mut tx = app.db.begin().await?;
+    if !users::hold(&mut tx, user.id).await? {
+        return Err(Error::RevokedToken);
+    }
+    actor.ensure_let_in(&mut tx, now).await?;
     if !users::set_password(&mut tx, user.id, version, &hash, now).await? {
         return Err(changed_meanwhile(&mut tx, user.id, "current_password").await?);
     }
     let ended = sessions::end_all(&mut tx, Reason::PasswordChanged, user.id, Some(keep), now).await?;
-    app.audit.note(&mut tx, client.actor(user.id).did(Event::PasswordChanged, user.id), now).await?;
+    app.audit.note(&mut tx, actor.did(Event::PasswordChanged, user.id), now).await?;
     tell_changed(app, &mut tx, user, (client, Some(keep)), now).await?;
     // The session that is kept has another `updated_at`.
     let updated = Effect::on_user(Reason::UserUpdated, user.id);

@@ -12,11 +12,12 @@ use crate::tokens::Effect;
 /// Sets the user's quota. To set what is set already changes nothing.
 pub async fn set_quota(app: &App, user: UserId, requests: i64, per: Per, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     // Who is being deleted is gone by then, rather than missed by the row that is to belong to them.
     if !users::hold(&mut tx, user).await? {
         return Err(Error::NotFound);
     }
+    actor.ensure_let_in(&mut tx, now).await?;
     if !quotas::set(&mut tx, user, requests, per, now).await? {
         return Ok(());
     }
@@ -28,7 +29,11 @@ pub async fn set_quota(app: &App, user: UserId, requests: i64, per: Per, actor: 
 /// Lets the user make as many requests as they like.
 pub async fn remove_quota(app: &App, user: UserId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
+    if !users::hold(&mut tx, user).await? {
+        return Err(Error::NotFound);
+    }
+    actor.ensure_let_in(&mut tx, now).await?;
     if !quotas::delete(&mut tx, user).await? {
         return Err(Error::NotFound);
     }

@@ -35,10 +35,11 @@ pub async fn delete_role(app: &App, name: &str, actor: &Actor) -> Result<()> {
         return Err(Error::RoleProtected);
     }
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     if !roles::hold(&mut tx, name).await? {
         return Err(Error::NotFound);
     }
+    actor.ensure_let_in(&mut tx, now).await?;
     let (mut users, mut last) = (0, UserId::NIL);
     while let Some((some, to)) = roles::delete_some(&mut tx, name, last, BATCH).await? {
         (users, last) = (users + some, to);

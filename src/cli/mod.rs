@@ -114,7 +114,7 @@ fn run(matches: &ArgMatches, command: impl AsyncFnOnce(Config) -> anyhow::Result
 
 /// Serves. Why it can't is a line of the log where that is for programs; all other commands speak to people.
 fn serve(matches: &ArgMatches, own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> ExitCode {
-    let (file, _) = config::dotenv(Path::new(".env"));
+    let (file, _) = config::dotenv(Path::new(DOTENV));
     let as_json = config::log_format_given(matches, std::env::vars_os().chain(file)) == LogFormat::Json;
     match settings(matches).and_then(serve::judge) {
         Ok(config) => match start(config, async |config| serve::run(config, own_routes).await) {

@@ -99,9 +99,13 @@ fn look_again(app: &Arc<App>) {
         tracing::info!("SIGHUP changes nothing here: settings are read at the start alone");
         return;
     }
-    tracing::info!("SIGHUP: looking at the files of the certificate and its key now");
     let app = app.clone();
-    tokio::task::spawn_blocking(move || app.tls.as_ref().map(|tls| tls.follow_at_once(app.clock.now())));
+    tokio::task::spawn_blocking(move || {
+        if let Some(tls) = &app.tls {
+            tls.follow_at_once(app.clock.now());
+            tracing::info!("SIGHUP: looked at the files of the certificate and its key");
+        }
+    });
 }
 
 /// Returns when the service is to take no more connections, of which `door` is where they come in.

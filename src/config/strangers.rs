@@ -7,7 +7,10 @@ use super::load::{dotenv, variables};
 
 /// How the names begin of what others read: docker compose and its containers, and libraries, in the environment that compose makes of
 /// the file.
-const OF_OTHERS: [&str; 7] = ["POSTGRES_", "COMPOSE_", "DOCKER_", "OTEL_", "PG", "SSL_CERT_", "RUST_"];
+const OF_OTHERS: [&str; 5] = ["POSTGRES_", "COMPOSE_", "DOCKER_", "PG", "SSL_CERT_"];
+
+/// And of what some is ours.
+const NEXT_TO_OURS: [&str; 2] = ["OTEL_", "RUST_"];
 
 const ALSO_OF_OTHERS: [&str; 4] = ["TZ", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
@@ -19,6 +22,7 @@ pub fn strangers(path: &Path) -> Vec<String> {
     let known = |name: &str| {
         settings.iter().any(|setting| setting == name)
             || OF_OTHERS.iter().any(|start| name.starts_with(start))
+            || NEXT_TO_OURS.iter().any(|start| name.starts_with(start)) && nearest(name, &settings).is_none()
             || ALSO_OF_OTHERS.contains(&name.to_ascii_uppercase().as_str())
     };
     let told = |name: &String| {
@@ -53,11 +57,11 @@ mod tests {
 
     #[test]
     fn a_mistyped_one_is_told_with_what_was_meant() {
-        let text =
-            "REGISTRATON=closed\nport=80\nPORTCULLIS_HOST=::\nDATABSE_ULR=x\nCOLOUR=red\nCOLOUR=blue\n";
+        let text = "REGISTRATON=closed\nport=80\nPORTCULLIS_HOST=::\nDATABSE_ULR=x\nOTEL_SERVICE_NMAE=x\nCOLOUR=red\nCOLOUR=blue\n";
         let expected = [
             "`COLOUR` is no setting",
             "`DATABSE_ULR` is no setting; did you mean DATABASE_URL?",
+            "`OTEL_SERVICE_NMAE` is no setting; did you mean OTEL_SERVICE_NAME?",
             "`PORTCULLIS_HOST` is no setting; did you mean HOST?",
             "`REGISTRATON` is no setting; did you mean REGISTRATION?",
             "`port` is no setting; did you mean PORT?",
@@ -69,7 +73,7 @@ mod tests {
     fn what_others_read_is_left_to_them() {
         let all: String = variables().iter().map(|(name, _)| format!("{name}=1\n")).collect();
         assert!(of(&all).is_empty());
-        let others = "POSTGRES_PASSWORD=x\nCOMPOSE_PROFILES=mail\nPGPASSWORD=x\nOTEL_EXPORTER_OTLP_HEADERS=a=b\nhttps_proxy=x\nTZ=UTC\n";
+        let others = "POSTGRES_PASSWORD=x\nCOMPOSE_PROFILES=mail\nPGPASSWORD=x\nOTEL_RESOURCE_ATTRIBUTES=a=b\nRUST_BACKTRACE=1\nhttps_proxy=x\nTZ=UTC\n";
         assert!(of(others).is_empty());
         assert!(strangers(Path::new("no/such/file")).is_empty());
     }

@@ -98,6 +98,6 @@ pub(super) async fn delete(
     let mut fields = body.read().await?;
     let password = fields.required("password", any_text);
     let password = fields.finish(password)?;
-    accounts::delete(&app, &user, &password, &client).await?;
+    accounts::delete(&app, &user, user.session(), &password, &client).await?;
     Ok(HttpResponse::NoContent())
 }

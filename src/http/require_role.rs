@@ -94,12 +94,14 @@ impl<R: Role> FromRequest for RequireRole<R> {
     }
 }
 
-impl<R: Role> RequireRole<R> {
+impl Admin {
     /// Who acts by this request, for as long as what let it in holds, the role included.
     pub(super) fn actor(&self, client: &Client) -> Actor {
-        self.0.actor(client).with_role(R::NAME)
+        self.0.actor(client).with_role(ADMIN)
     }
+}
 
+impl<R: Role> RequireRole<R> {
     /// Whether the request could still be made, though it has been let in already and is not counted again.
     pub(super) async fn ask_again(request: &HttpRequest) -> Result<()> {
         with_role::<R>(request).await.map(drop)

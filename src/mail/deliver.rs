@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 use super::letter::Template;
 use super::{Mail, Way, smtp};
 use crate::clock::Clock;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::secret;
 use crate::store::Db;
 use crate::store::mails::{self, Due, Outgoing};
@@ -118,6 +118,7 @@ impl Mail {
         let sent = || self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let was_sent = sent().contains(&mail.id);
         let outcome = if was_sent { Ok(()) } else { self.send(&mail, clock.now()).await };
+        let began = Instant::now();
         let noted = match outcome {
             Ok(()) => {
                 if sent().insert(mail.id) {
@@ -132,7 +133,11 @@ impl Mail {
             Err(failure) => self.note(db, &mail, failure, clock.now()).await,
         };
         if let Err(error) = noted {
-            tracing::warn!(mail_id = %mail.id, "what became of a mail could not be noted: {}", cause(&error));
+            db.outage().tell(
+                &format!("what became of the mail {} could not be noted", mail.id),
+                began,
+                &error,
+            );
         }
     }
 
@@ -210,10 +215,6 @@ fn without(address: &str, text: &str) -> String {
     }
     kept += &text[from..];
     kept.chars().take(500).collect()
-}
-
-fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

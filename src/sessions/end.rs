@@ -43,7 +43,12 @@ pub async fn logout(
     client: &Client,
 ) -> Result<()> {
     let now = app.clock.now();
+    let actor = client.actor(user).by(session.into());
     let mut tx = app.db.begin().await?;
+    // Who comes with the token of a session that is over does nothing to the others.
+    if scope != LogoutScope::Session {
+        actor.ensure_let_in(&mut tx, now).await?;
+    }
     let ended = match scope {
         LogoutScope::Session => {
             sessions::end(&mut tx, user, session, now).await?.then_some(session).into_iter().collect()
@@ -51,9 +56,7 @@ pub async fn logout(
         LogoutScope::All => end_those(&mut tx, user, None, now).await?,
         LogoutScope::Others => end_those(&mut tx, user, Some(session), now).await?,
     };
-    // Who comes with the token of a session that is over does nothing.
     if !ended.is_empty() {
-        let actor = client.actor(user);
         let entry = actor.did(Event::LoggedOut, user).with("session_id", session.to_string());
         let entry = entry.with("scope", scope.name()).with("sessions", ended.len());
         app.audit.note(&mut tx, entry, now).await?;
@@ -81,11 +84,12 @@ pub async fn end(app: &App, user: UserId, session: SessionId, actor: &Actor) -> 
 /// Ends all of someone's sessions, of which there may be none; [`Error::NotFound`] where there is no such user.
 pub async fn end_every(app: &App, user: UserId, actor: &Actor) -> Result<()> {
     let now = app.clock.now();
-    let mut tx = actor.begin(&app.db, now).await?;
+    let mut tx = app.db.begin().await?;
     // A login that is under way is either over, and its session ends here, or comes after.
     if !users::hold(&mut tx, user).await? {
         return Err(Error::NotFound);
     }
+    actor.ensure_let_in(&mut tx, now).await?;
     let ended = end_those(&mut tx, user, None, now).await?;
     if !ended.is_empty() {
         let entry = actor.did(Event::SessionEnded, user).with("sessions", ended.len());

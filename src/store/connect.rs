@@ -4,7 +4,8 @@ use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
+use anyhow::ensure;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use url::Url;
 
@@ -22,7 +23,18 @@ pub(super) fn postgres_options(url: &str) -> anyhow::Result<(PgConnectOptions, b
     let malformed = || anyhow::anyhow!("this is not a Postgres URL");
     let (url, lent) = without_pgbouncer(url).ok_or_else(malformed)?;
     let options = PgConnectOptions::from_str(&url).map_err(|_| malformed())?;
-    Ok((options.application_name("portcullis"), lent))
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "sqlx reads it, and takes a mistyped one for none: then nothing is verified"
+    )]
+    if let Ok(mode) = std::env::var("PGSSLMODE") {
+        ensure!(
+            PgSslMode::from_str(&mode).is_ok(),
+            "PGSSLMODE is none of disable, allow, prefer, require, verify-ca and verify-full"
+        );
+    }
+    let is_named = options.get_application_name().is_some();
+    Ok((if is_named { options } else { options.application_name("portcullis") }, lent))
 }
 
 /// The URL without `pgbouncer`, which is ours, and whether that is `true`.

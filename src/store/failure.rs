@@ -32,6 +32,18 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+impl Failure {
+    /// Whether this is a database's answer, if not the one that was wished for: it is there, and lets one in.
+    pub(super) fn is_answer(&self) -> bool {
+        match &self.0 {
+            sqlx::Error::Database(_) => of_postgres(&self.0).is_none_or(|said| {
+                !["08", "28", "3D", "53300", "57"].iter().any(|no| said.code().starts_with(no))
+            }),
+            _ => false,
+        }
+    }
+}
+
 fn of_postgres(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error.as_database_error()?.try_downcast_ref()
 }

@@ -109,7 +109,8 @@ pub(super) fn refuse_leftovers(file: &Path) -> anyhow::Result<()> {
         beside.push(end);
         let beside = Path::new(&beside);
         ensure!(
-            file.exists() || !beside.exists(),
+            // In this order: the file is made before what is beside it, by others that start right now.
+            !beside.exists() || file.exists(),
             "there is no {}, but {}: the latest writes of a database that was moved away without it; move it to where that one is",
             file.display(),
             beside.display()

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::failure::Failure;
 use crate::error::Error;
 
 /// What is known of it. Clones share that.
@@ -48,7 +49,11 @@ impl Outage {
     /// Logs that something failed, begun at `began`, for which no request waits.
     pub fn tell(&self, what: &str, began: Instant, error: &Error) {
         let cause = cause(error);
-        if matches!(error, Error::Unavailable(_)) && self.was_away_since(began, &cause) {
+        let answered = match error {
+            Error::Unavailable(cause) => cause.downcast_ref().is_some_and(Failure::is_answer),
+            _ => true,
+        };
+        if !answered && self.was_away_since(began, &cause) {
             tracing::debug!("{what}: {cause}");
         } else {
             tracing::warn!("{what}: {cause}");
@@ -88,9 +93,11 @@ fn cause(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::time::Duration;
 
     use anyhow::anyhow;
+    use sqlx::error::{DatabaseError, ErrorKind};
 
     use super::*;
 
@@ -109,6 +116,50 @@ mod tests {
         let back = outage.absence().read.unwrap();
         outage.note(&Ok(()));
         assert!(!was_away_since(back + Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn a_database_that_refuses_is_there() {
+        let outage = Outage::default();
+        outage.note(&Ok(()));
+        let later = Instant::now() + Duration::from_secs(1);
+        let full = sqlx::Error::Database(Box::new(Full));
+        let full = Error::from(full);
+        outage.tell("the usage could not be written", later, &full);
+        assert!(matches!(full, Error::Unavailable(_)) && outage.absence().since.is_none());
+        outage.tell("the usage could not be written", later, &Error::from(sqlx::Error::PoolTimedOut));
+        assert!(outage.absence().since.is_some());
+    }
+
+    /// As SQLite says that the disk is full.
+    #[derive(Debug, thiserror::Error)]
+    #[error("database or disk is full")]
+    struct Full;
+
+    impl DatabaseError for Full {
+        fn message(&self) -> &str {
+            "database or disk is full"
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some("13".into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::api::admin::{USERS, id_of};
 use crate::api::support::{Begun, PASSWORD, Server, Tokens};
 
+const OTHER: &str = "copper-harbour-violet-77";
+
 /// All that an admin can do for good, by requests that wait for nothing but their bodies.
 async fn admins_requests(server: &Server, token: &str, admin: &str, other: &str) -> Vec<Begun> {
     let mut begun = Vec::new();
@@ -68,6 +70,10 @@ async fn who_is_logged_out_leaves_nothing_behind() {
     for (method, path, body) in [
         ("POST", "/api/v1/me/keys", json!({ "name": "k" })),
         ("PATCH", "/api/v1/me", json!({ "username": "mine" })),
+        ("PUT", "/api/v1/me/password", json!({ "current_password": PASSWORD, "new_password": OTHER })),
+        ("PUT", "/api/v1/me/email", json!({ "email": "mine@example.com", "password": PASSWORD })),
+        ("DELETE", "/api/v1/me", json!({ "password": PASSWORD })),
+        ("POST", "/api/v1/logout", json!({ "scope": "others" })),
     ] {
         begun.push(server.begin(method, path, &thief.access, body).await);
     }
@@ -85,7 +91,16 @@ async fn who_is_put_out_right_now_does_not_come_after_it() {
     for (method, path, body) in [
         ("POST", "/api/v1/me/keys".to_owned(), json!({ "name": "k" })),
         ("PATCH", "/api/v1/me".to_owned(), json!({ "username": "mine" })),
+        (
+            "PUT",
+            "/api/v1/me/password".to_owned(),
+            json!({ "current_password": PASSWORD, "new_password": OTHER }),
+        ),
+        ("DELETE", "/api/v1/me".to_owned(), json!({ "password": PASSWORD })),
         ("PATCH", format!("{USERS}/{id}"), json!({ "disabled": false })),
+        ("PUT", format!("{USERS}/{id}/quota"), json!({ "requests": 9, "per": "day" })),
+        ("DELETE", format!("{USERS}/{id}/sessions"), json!(null)),
+        ("DELETE", format!("{USERS}/{id}"), json!(null)),
     ] {
         let mal = server.login("mal").await;
         server.get("/api/v1/me").bearer(&mal.access).expect(200).await;

@@ -167,9 +167,16 @@ async fn a_renewed_pair_is_shown_and_connections_go_on() {
     Line::to(&server, &new).await.unwrap().ask().await;
     assert!(Line::to(&server, &old).await.is_err(), "the old certificate is still shown");
     before.ask().await;
-    // Who does not want to wait for the next look asks for it.
+    // Who does not want to wait for the next looks asks for one.
+    let newest = made();
+    fs::create_dir(place.path("newest")).unwrap();
+    put(&place.path("newest").join("tls.crt"), &newest.certificate);
+    put(&place.path("newest").join("tls.key"), &newest.key);
+    symlink("newest", place.path("..next")).unwrap();
+    fs::rename(place.path("..next"), place.path("..data")).unwrap();
     server.running.signal(Signal::HUP);
-    server.running.line_with("SIGHUP: looking at the files");
+    server.running.line_with("SIGHUP: looked at the files");
+    Line::to(&server, &newest).await.unwrap().ask().await;
     before.ask().await;
     server.stop().expect(0);
 }

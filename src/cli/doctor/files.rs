@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::report::{Report, Verdict};
+use crate::cli::DOTENV;
 use crate::config::{Config, GUESSABLE, MAKE_ANOTHER, dotenv};
 use crate::private::{SECRET_FILE, is_open_to_everyone, read_secret};
 use crate::store::look::sqlite_file;
@@ -62,7 +63,7 @@ pub fn check(report: &mut Report, config: &Config) {
         }
     }
 
-    let env = Path::new(".env");
+    let env = Path::new(DOTENV);
     let (variables, _) = dotenv(env);
     let secret = variables.iter().find(|(name, value)| {
         let value = value.to_string_lossy();

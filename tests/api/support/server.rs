@@ -269,7 +269,6 @@ impl Server {
         tx.commit().await.unwrap();
     }
 
-    /// Runs a statement in the server's database, for what no endpoint does or shows.
     /// Ends a transaction of the test's own when somebody waits for what it holds.
     pub async fn commit_once_waited_for(&self, mut tx: Tx) {
         match DATABASE {
@@ -281,12 +280,16 @@ impl Server {
                 let sql =
                     "select exists (select 1 from pg_stat_activity where $1 = any (pg_blocking_pids(pid)))";
                 let waits = async || self.sql(sql).bind(own).fetch_one::<(bool,)>().await.unwrap().0;
-                while !waits().await {}
+                let since = Instant::now();
+                while !waits().await {
+                    assert!(since.elapsed() < Duration::from_secs(10), "nobody waits for it");
+                }
             }
         }
         tx.commit().await.unwrap();
     }
 
+    /// Runs a statement in the server's database, for what no endpoint does or shows.
     pub fn sql(&self, sql: &'static str) -> portcullis::store::Query<'_> {
         portcullis::store::Executor::query(&self.app.db, sql)
     }
