@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ const TOO_LONG: Duration = Duration::from_secs(60);
 
 /// A working directory, empty at first, and all that the program's environment has but `PATH`.
 pub struct Place {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     environment: Vec<(String, String)>,
     /// A command that runs the program, its own arguments before the program's; none where it is run as it is.
     through: Vec<String>,
@@ -29,7 +30,7 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), environment: Vec::new(), through: Vec::new() }
+        Place { folder: tempfile::tempdir().unwrap().into(), environment: Vec::new(), through: Vec::new() }
     }
 
     /// With settings that suit a test: any free port, the cheapest hash, an end at once.
@@ -86,7 +87,7 @@ impl Place {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         // One that does not read its input has closed it, and needs none.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        Running::new(child).done()
+        Running::new(child, &self.folder).done()
     }
 
     /// Starts the service, and waits until it listens.
@@ -96,7 +97,7 @@ impl Place {
 
     /// Starts the service.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        Running::new(self.command(arguments).spawn().unwrap())
+        Running::new(self.command(arguments).spawn().unwrap(), &self.folder)
     }
 }
 
@@ -139,10 +140,12 @@ pub struct Running {
     /// Standard error, so far.
     seen: String,
     ended: bool,
+    /// There for as long as it runs.
+    _folder: Arc<TempDir>,
 }
 
 impl Running {
-    fn new(mut child: Child) -> Running {
+    fn new(mut child: Child, folder: &Arc<TempDir>) -> Running {
         let (pid, since) = (Pid::from_child(&child), Instant::now());
         let (mut stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let stdout = thread::spawn(move || {
@@ -159,7 +162,16 @@ impl Running {
         });
         let (exit, exited) = channel();
         thread::spawn(move || exit.send((child.wait().unwrap(), Instant::now())));
-        Running { pid, since, exited, stdout: Some(stdout), lines, seen: String::new(), ended: false }
+        Running {
+            pid,
+            since,
+            exited,
+            stdout: Some(stdout),
+            lines,
+            seen: String::new(),
+            ended: false,
+            _folder: folder.clone(),
+        }
     }
 
     /// The next line on standard error that has `text`.
