@@ -125,22 +125,27 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// As generators write what is random.
+    fn written(bytes: &[u8; 32]) -> [String; 8] {
+        [
+            hex(bytes),
+            hex(bytes).to_uppercase(),
+            hex(&bytes[..16]),
+            BASE64_STANDARD.encode(bytes),
+            BASE64_URL_SAFE_NO_PAD.encode(bytes),
+            BASE64_URL_SAFE_NO_PAD.encode(&bytes[..24]),
+            bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect(),
+            bytes.iter().map(|byte| char::from(b'!' + byte % 94)).collect(),
+        ]
+    }
+
     proptest! {
         // The estimator takes its time.
         #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn what_a_generator_makes_is_not_found_soon(bytes in any::<[u8; 32]>().no_shrink()) {
-            for text in [
-                hex(&bytes),
-                hex(&bytes).to_uppercase(),
-                hex(&bytes[..16]),
-                BASE64_STANDARD.encode(bytes),
-                BASE64_URL_SAFE_NO_PAD.encode(bytes),
-                BASE64_URL_SAFE_NO_PAD.encode(&bytes[..24]),
-                bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect(),
-                bytes.iter().map(|byte| char::from(b'!' + byte % 94)).collect(),
-            ] {
+            for text in written(&bytes) {
                 prop_assert!(!is_found_soon(&text), "{text}");
             }
         }
@@ -155,17 +160,7 @@ mod tests {
             bytes in any::<[u8; 32]>().no_shrink(),
             prefixed: bool,
         ) {
-            let digits: String = bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect();
-            for text in [
-                hex(&bytes),
-                hex(&bytes).to_uppercase(),
-                hex(&bytes[..16]),
-                BASE64_STANDARD.encode(bytes),
-                BASE64_URL_SAFE_NO_PAD.encode(bytes),
-                BASE64_URL_SAFE_NO_PAD.encode(&bytes[..24]),
-                digits,
-                bytes.iter().map(|byte| char::from(b'!' + byte % 94)).collect(),
-            ] {
+            for text in written(&bytes) {
                 let text = if prefixed { format!("portcullis-secret-key-{text}") } else { text };
                 prop_assert!(!is_a_pattern(text.as_bytes()), "{text}");
             }
