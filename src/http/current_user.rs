@@ -9,6 +9,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use actix_web_httpauth::headers::authorization::{Bearer, Scheme};
+use chrono::{DateTime, Utc};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use super::envelope::LoggedUser;
@@ -18,6 +19,7 @@ use crate::audit::Actor;
 use crate::error::{Error, Result};
 use crate::id::{Credential, SessionId};
 use crate::sessions::{self, Authenticated, Client};
+use crate::store::quotas::Quota;
 use crate::store::users::User;
 use crate::usage::{Budget, Service};
 
@@ -33,6 +35,11 @@ impl CurrentUser {
             Credential::Session(session) => Some(session),
             Credential::ApiKey(_) => None,
         }
+    }
+
+    /// The user's quota, if there is one.
+    pub(super) fn quota(&self) -> Option<&Quota> {
+        self.0.quota.as_ref()
     }
 
     /// Who acts by this request, for as long as what let it in holds.
@@ -66,7 +73,8 @@ impl FromRequest for CurrentUser {
 impl CurrentUser {
     /// Whose access token or API key this is, wherever the request has it.
     pub(super) fn of(request: &HttpRequest, token: Result<&[u8]>) -> <Self as FromRequest>::Future {
-        let found = match identified(request, token) {
+        let app = app(request);
+        let found = match identified(app, request, token) {
             Either::Left(found) => found.into_inner(),
             Either::Right(found) => {
                 let request = request.clone();
@@ -79,17 +87,17 @@ impl CurrentUser {
             Ok(found) => found,
             Err(error) => return Either::Left(ready(Err(error))),
         };
-        let spent = match found.spend(request) {
+        let spent = match found.spend(app, request) {
             Ok(spent) => spent,
             Err(budget) => {
-                let request = request.clone();
+                let (app, request) = (app.clone(), request.clone());
                 return Either::Right(Box::pin(async move {
-                    found.ask(&request, budget).await?;
-                    Ok(found.counted(&request, Service::Own))
+                    limited::ask(&app, &request, budget, found.at).await?;
+                    Ok(found.counted(&app, Service::Own))
                 }));
             }
         };
-        Either::Left(ready(spent.map(|()| found.counted(request, Service::Own))))
+        Either::Left(ready(spent.map(|()| found.counted(app, Service::Own))))
     }
 }
 
@@ -98,53 +106,54 @@ type Found = Either<Ready<Result<Identified>>, LocalBoxFuture<'static, Result<Id
 
 /// The user whose access token or API key the request carries, before it is known whether the request may be made. It is not
 /// counted yet: see [`admitted`](Self::admitted).
-pub(super) struct Identified(Arc<Authenticated>);
+pub(super) struct Identified {
+    found: Arc<Authenticated>,
+    /// When it was asked; what it is counted for, and what is left of a quota then.
+    at: DateTime<Utc>,
+}
 
 impl Identified {
     /// Lets the request pass, as far as the user's quota goes, and counts it as one for `service`.
     pub async fn admitted(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
-        self.within_quota(request).await?;
-        Ok(self.counted(request, service))
+        let app = app(request);
+        self.within_quota(app, request).await?;
+        Ok(self.counted(app, service))
     }
 
     /// As [`admitted`](Self::admitted), but whatever is left of the quota: who has none left can still log out, look after the
     /// account, and, as an admin, see to quotas.
     pub async fn let_in(self, request: &HttpRequest, service: Service<'_>) -> Result<CurrentUser> {
-        match self.within_quota(request).await {
-            Ok(()) | Err(Error::QuotaExceeded { .. }) => Ok(self.counted(request, service)),
+        let app = app(request);
+        match self.within_quota(app, request).await {
+            Ok(()) | Err(Error::QuotaExceeded { .. }) => Ok(self.counted(app, service)),
             Err(error) => Err(error),
         }
     }
 
-    async fn within_quota(&self, request: &HttpRequest) -> Result<()> {
-        match self.spend(request) {
+    async fn within_quota(&self, app: &App, request: &HttpRequest) -> Result<()> {
+        match self.spend(app, request) {
             Ok(spent) => spent,
-            Err(budget) => self.ask(request, budget).await,
+            Err(budget) => limited::ask(app, request, budget, self.at).await,
         }
     }
 
-    fn spend(&self, request: &HttpRequest) -> Result<Result<()>, Arc<Budget>> {
-        let Some(quota) = &self.0.quota else { return Ok(Ok(())) };
-        limited::spend(app(request), request, self.0.user.id, quota)
+    fn spend(&self, app: &App, request: &HttpRequest) -> Result<Result<()>, Arc<Budget>> {
+        let Some(quota) = &self.found.quota else { return Ok(Ok(())) };
+        limited::spend(app, request, self.found.user.id, quota, self.at)
     }
 
-    async fn ask(&self, request: &HttpRequest, budget: Arc<Budget>) -> Result<()> {
-        limited::ask(app(request), request, budget).await
-    }
-
-    fn counted(self, request: &HttpRequest, service: Service<'_>) -> CurrentUser {
-        let app = app(request);
-        let key = match self.0.credential {
+    fn counted(self, app: &App, service: Service<'_>) -> CurrentUser {
+        let key = match self.found.credential {
             Credential::Session(_) => None,
             Credential::ApiKey(id) => Some(id),
         };
-        app.usage.count(self.0.user.id, key, service, app.clock.now());
-        CurrentUser(self.0)
+        app.usage.count(self.found.user.id, key, service, self.at);
+        CurrentUser(self.found)
     }
 
-    fn noted(found: Arc<Authenticated>, request: &HttpRequest) -> Identified {
+    fn noted(found: Arc<Authenticated>, request: &HttpRequest, at: DateTime<Utc>) -> Identified {
         LoggedUser(found.user.id).note(request);
-        Identified(found)
+        Identified { found, at }
     }
 }
 
@@ -152,7 +161,7 @@ impl Deref for Identified {
     type Target = User;
 
     fn deref(&self) -> &User {
-        &self.0.user
+        &self.found.user
     }
 }
 
@@ -161,7 +170,7 @@ impl FromRequest for Identified {
     type Future = Found;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        identified(request, bearer_token(request))
+        identified(app(request), request, bearer_token(request))
     }
 }
 
@@ -169,11 +178,11 @@ fn app(request: &HttpRequest) -> &Data<App> {
     request.app_data().expect("the server was made with it")
 }
 
-fn identified(request: &HttpRequest, token: Result<&[u8]>) -> Found {
-    let app = app(request);
-    let found = token.map(|token| (sessions::known(app, token), token));
+fn identified(app: &Data<App>, request: &HttpRequest, token: Result<&[u8]>) -> Found {
+    let now = app.clock.now();
+    let found = token.map(|token| (sessions::known(app, token, now), token));
     let token = match found {
-        Ok((Some(found), _)) => return Either::Left(ready(Ok(Identified::noted(found, request)))),
+        Ok((Some(found), _)) => return Either::Left(ready(Ok(Identified::noted(found, request, now)))),
         Ok((None, token)) => parse(token),
         Err(error) => Err(error),
     };
@@ -184,7 +193,7 @@ fn identified(request: &HttpRequest, token: Result<&[u8]>) -> Found {
     let (app, request) = (app.clone(), request.clone());
     Either::Right(Box::pin(async move {
         let found = sessions::authenticate(&app, token.token()).await?;
-        Ok(Identified::noted(found, &request))
+        Ok(Identified::noted(found, &request, now))
     }))
 }
 
@@ -245,7 +254,7 @@ impl FromRequest for SessionUser {
         let (found, request) = (Identified::extract(request), request.clone());
         Box::pin(async move {
             let found = found.await?;
-            match found.0.credential {
+            match found.found.credential {
                 Credential::Session(session) => {
                     Ok(SessionUser(found.let_in(&request, Service::Own).await?, session))
                 }

@@ -11,7 +11,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use chrono::{DateTime, Utc};
 
+use super::CurrentUser;
 use super::client::address_of;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -87,30 +89,39 @@ pub(super) fn spend(
     request: &HttpRequest,
     user: UserId,
     quota: &Quota,
+    now: DateTime<Utc>,
 ) -> Result<Result<()>, Arc<Budget>> {
-    match app.usage.quotas.spend(&app.db, user, quota, app.clock.now()) {
-        Spent::Allowed(standing) => Ok(told(app, request, true, standing)),
-        Spent::Refused(standing) => Ok(told(app, request, false, standing)),
+    match app.usage.quotas.spend(&app.db, user, quota, now) {
+        Spent::Allowed => Ok(Ok(())),
+        Spent::Refused(standing) => Ok(Err(exceeded(app, request, standing))),
         Spent::Unknown(budget) => Err(budget),
     }
 }
 
 /// As [`spend`], by what the database has left.
-pub(super) async fn ask(app: &App, request: &HttpRequest, budget: Arc<Budget>) -> Result<()> {
-    match budget.ask(&app.db, app.clock.now()).await? {
-        Some((is_allowed, standing)) => told(app, request, is_allowed, standing),
-        None => Ok(()),
+pub(super) async fn ask(
+    app: &App,
+    request: &HttpRequest,
+    budget: Arc<Budget>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    budget.ask(&app.db, now).await?.map_err(|standing| exceeded(app, request, standing))
+}
+
+/// Has the answer tell where the user stands with the quota. An answer that nobody asked that of does not: to write it would cost more
+/// than all else that a quota costs.
+pub(super) fn tell_quota(app: &App, request: &HttpRequest, user: &CurrentUser) {
+    let standing = user.quota().and_then(|quota| app.usage.quotas.standing(user.id, quota, app.clock.now()));
+    if let Some(standing) = standing {
+        request.extensions_mut().insert(standing);
     }
 }
 
-fn told(app: &App, request: &HttpRequest, is_allowed: bool, standing: usage::Standing) -> Result<()> {
+fn exceeded(app: &App, request: &HttpRequest, standing: usage::Standing) -> Error {
     request.extensions_mut().insert(standing);
-    if is_allowed {
-        return Ok(());
-    }
     app.counts.quota_refusals.add_one();
     let (Quota { requests, per, .. }, wait) = (standing.quota, standing.resets_in);
-    Err(Error::QuotaExceeded { requests, per: per.name(), wait })
+    Error::QuotaExceeded { requests, per: per.name(), wait }
 }
 
 /// Tells where the sender stands with the limit of its network, with its quota, or with both.
@@ -119,64 +130,22 @@ pub(super) fn add_headers(
     quota: Option<&usage::Standing>,
     headers: &mut HeaderMap,
 ) {
-    let (mut standing, mut policy) = (Text::new(), Text::new());
+    let (mut standing, mut policy) = (Vec::new(), Vec::new());
     if let Some(limit) = limit {
         let Standing { limit, quota, window, remaining, wait } = limit;
         let refill = window.as_secs_f64() / f64::from(*quota);
         // In how long the quota is whole again; while it is refused, in how long there is something.
         let reset = wait.map_or(refill * f64::from(quota - remaining), |wait| wait.as_secs_f64()).ceil();
-        standing.add(limit.name(), [("r", u64::from(*remaining)), ("t", reset as u64)]);
-        policy.add(limit.name(), [("q", u64::from(*quota)), ("w", window.as_secs())]);
+        standing.push(format!("\"{}\";r={remaining};t={reset}", limit.name()));
+        policy.push(format!("\"{}\";q={quota};w={}", limit.name(), window.as_secs()));
     }
     if let Some(usage::Standing { quota, remaining, window, resets_in }) = quota {
-        standing.add("quota", [("r", remaining.unsigned_abs()), ("t", resets_in.as_secs())]);
-        policy.add("quota", [("q", quota.requests.unsigned_abs()), ("w", window.as_secs())]);
+        standing.push(format!("\"quota\";r={remaining};t={}", resets_in.as_secs()));
+        policy.push(format!("\"quota\";q={};w={}", quota.requests, window.as_secs()));
     }
-    standing.tell(RATELIMIT, headers);
-    policy.tell(RATELIMIT_POLICY, headers);
-}
-
-/// A header's value, written in place: where there is a quota this is in the way of every request, and `format!` would be most of
-/// what the quota costs.
-struct Text {
-    bytes: [u8; LONGEST],
-    length: usize,
-}
-
-/// Two items, each of a name of ours and two numbers of at most 20 digits.
-const LONGEST: usize = 2 * 64;
-
-impl Text {
-    fn new() -> Text {
-        Text { bytes: [0; LONGEST], length: 0 }
-    }
-
-    /// Adds an item of a list (RFC 9651).
-    fn add(&mut self, name: &str, parameters: [(&str, u64); 2]) {
-        self.push(if self.length > 0 { ", \"" } else { "\"" });
-        self.push(name);
-        self.push("\"");
-        for (key, number) in parameters {
-            self.push(";");
-            self.push(key);
-            self.push("=");
-            self.push(itoa::Buffer::new().format(number));
-        }
-    }
-
-    fn push(&mut self, text: &str) {
-        let end = self.length + text.len();
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
-            place.copy_from_slice(text.as_bytes());
-            self.length = end;
-        }
-    }
-
-    fn tell(&self, header: HeaderName, headers: &mut HeaderMap) {
-        let text = &self.bytes[..self.length];
-        if !text.is_empty()
-            && let Ok(value) = HeaderValue::from_bytes(text)
-        {
+    // Lists of items with parameters (RFC 9651).
+    for (header, items) in [(RATELIMIT, standing), (RATELIMIT_POLICY, policy)] {
+        if let Ok(value) = HeaderValue::try_from(items.join(", ")) {
             headers.append(header, value);
         }
     }

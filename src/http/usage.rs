@@ -1,11 +1,12 @@
 //! `/api/v1/me/usage`, and the days that are asked for there and by admins.
 
-use actix_web::Responder;
 use actix_web::web::{Data, Json};
+use actix_web::{HttpRequest, Responder};
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::CurrentUser;
+use super::limited::tell_quota;
 use super::params::Params;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -25,7 +26,13 @@ struct DayBody {
     requests: i64,
 }
 
-pub(super) async fn mine(app: Data<App>, user: CurrentUser, params: Params) -> Result<impl Responder> {
+pub(super) async fn mine(
+    app: Data<App>,
+    request: HttpRequest,
+    user: CurrentUser,
+    params: Params,
+) -> Result<impl Responder> {
+    tell_quota(&app, &request, &user);
     let rows = of_user(&app.db, user.id, days(&app, &params)?).await?;
     let total = rows.iter().map(|row| row.requests).sum();
     let day = rows.into_iter().map(|row| DayBody {

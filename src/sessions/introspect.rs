@@ -29,7 +29,7 @@ pub async fn introspect(app: &App, token: &str) -> Result<Option<Introspected>> 
             None => return Ok(None),
         },
     };
-    let found = match known(app, token.as_bytes()) {
+    let found = match known(app, token.as_bytes(), app.clock.now()) {
         Some(found) => Some(found),
         None => good(authenticate(app, token).await)?,
     };

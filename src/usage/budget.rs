@@ -1,5 +1,6 @@
 //! What one replica may let through of one user's quota; why so, is told by [`quota`](super::quota).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -105,6 +106,13 @@ impl Budget {
         now.timestamp_micros() < self.refused_until.load(SeqCst)
     }
 
+    /// Where the user stands by what this replica knows.
+    pub fn present_standing(&self, now: DateTime<Utc>) -> Standing {
+        let window = self.window(now);
+        let (of, held) = unpacked(self.held.load(SeqCst));
+        self.standing(if of >= window.first { held } else { 0 }, window, now)
+    }
+
     pub fn standing(&self, held: i64, Window { first, next }: Window, now: DateTime<Utc>) -> Standing {
         let days = |days: i64| Duration::from_secs(u64::try_from(days * 86_400).unwrap_or(0));
         let passed = u64::try_from(now.timestamp() - first * 86_400).unwrap_or(0);
@@ -116,9 +124,9 @@ impl Budget {
         }
     }
 
-    /// Spends one request, of what is held by then, or of what the database has left. `None` in place of a standing: the quota has just been
-    /// taken away, or is for another time. Goes on if whoever asked goes away.
-    pub async fn ask(self: Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
+    /// Spends one request, of what is held by then, or of what the database has left; where the user stands, if nothing is left. A quota that has
+    /// just been taken away, or is for another time, allows it. Goes on if whoever asked goes away.
+    pub async fn ask(self: Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Result<Result<(), Standing>> {
         let db = db.clone();
         let work = async move {
             let mut failed = self.turn().await?;
@@ -140,48 +148,49 @@ impl Budget {
         if failed.is_some_and(|failed| began < failed) { Err(gone()) } else { Ok(failed) }
     }
 
-    async fn ask_in_turn(&self, db: &Db, now: DateTime<Utc>) -> Result<Option<(bool, Standing)>> {
+    async fn ask_in_turn(&self, db: &Db, now: DateTime<Utc>) -> Result<Result<(), Standing>> {
         let window = self.window(now);
-        let told = |is_allowed, held| Ok(Some((is_allowed, self.standing(held, window, now))));
-        if let Some(left) = self.spend(window) {
-            return told(true, left);
+        if self.spend(window).is_some() {
+            return Ok(Ok(()));
         }
         if self.is_refused(now) {
-            return told(false, 0);
+            return Ok(Err(self.standing(0, window, now)));
         }
-        if let Some(held) = self.take(db, 1, window).await? {
-            return told(true, held);
+        if self.take(db, 1, window).await? {
+            return Ok(Ok(()));
         }
         let present = quotas::by_user(db, self.user).await?;
         if present.is_none_or(|present| present.per != self.quota.per) {
-            return Ok(None);
+            return Ok(Ok(()));
         }
         self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
-        told(false, 0)
+        Ok(Err(self.standing(0, window, now)))
     }
 
-    /// Takes a part of what is left, `spent` of which is spent already, and tells how much is held then.
-    async fn take(&self, db: &Db, spent: i64, window: Window) -> Result<Option<i64>> {
+    /// Takes a part of what is left, `spent` of which is spent already; `false` where nothing is left.
+    async fn take(&self, db: &Db, spent: i64, window: Window) -> Result<bool> {
         let Some(taken) = quotas::take(db, self.user, self.quota.per, window.first).await? else {
             self.left_there.store(0, SeqCst);
-            return Ok(None);
+            return Ok(false);
         };
         self.left_there.store(taken.left, SeqCst);
         self.part.store(taken.granted, SeqCst);
-        Ok(Some(self.hold(taken.window_start, taken.granted - spent)))
+        self.hold(taken.window_start, taken.granted - spent);
+        Ok(true)
     }
 
     /// Adds to what is held; what was held of an earlier window is worth nothing any more.
-    fn hold(&self, of: i64, more: i64) -> i64 {
-        let added = |word| {
-            let (window, held) = unpacked(word);
-            if window < of { (of, more) } else { (window, if window == of { held + more } else { held }) }
-        };
-        let before = self.held.fetch_update(SeqCst, SeqCst, |word| {
-            let (window, held) = added(word);
-            Some(packed(window, held))
-        });
-        added(before.unwrap_or_default()).1
+    fn hold(&self, of: i64, more: i64) {
+        self.held
+            .fetch_update(SeqCst, SeqCst, |word| {
+                let (window, held) = unpacked(word);
+                match window.cmp(&of) {
+                    Ordering::Less => Some(packed(of, more)),
+                    Ordering::Equal => Some(packed(of, held + more)),
+                    Ordering::Greater => None,
+                }
+            })
+            .ok();
     }
 
     /// Takes the next part beside the requests, where this one is half spent and was more than a single request.
@@ -230,13 +239,15 @@ mod tests {
         let budget = Budget::new(UserId::from([1; 16]), quota);
         let at = |day: i64| Window { first: day, next: day + 1 };
         assert_eq!(budget.spend(at(100)), None);
-        assert_eq!((budget.hold(100, 3), budget.hold(100, 2)), (3, 5));
+        budget.hold(100, 3);
+        budget.hold(100, 2);
         assert_eq!(
             (budget.spend(at(100)), budget.spend(at(101)), budget.spend(at(100))),
             (Some(4), None, Some(3))
         );
         // Of another replica, whose clock is ahead.
-        assert_eq!((budget.hold(101, 2), budget.hold(100, 7)), (2, 2));
+        budget.hold(101, 2);
+        budget.hold(100, 7);
         assert_eq!(
             (budget.spend(at(100)), budget.spend(at(101)), budget.spend(at(101))),
             (Some(1), Some(0), None)

@@ -48,7 +48,7 @@ pub struct Quotas {
 
 /// What came of asking for one request.
 pub enum Spent {
-    Allowed(Standing),
+    Allowed,
     Refused(Standing),
     /// It has to be asked for.
     Unknown(Arc<Budget>),
@@ -63,6 +63,12 @@ impl Quotas {
         }
         drop(budgets);
         spend(&self.made(user, quota), db, now)
+    }
+
+    /// Where the user stands with the quota, as far as this replica has asked.
+    pub fn standing(&self, user: UserId, quota: &Quota, now: DateTime<Utc>) -> Option<Standing> {
+        let budgets = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
+        budgets.get(&user).filter(|budget| budget.is_of(quota)).map(|budget| budget.present_standing(now))
     }
 
     fn made(&self, user: UserId, quota: &Quota) -> Arc<Budget> {
@@ -122,7 +128,7 @@ fn spend(budget: &Arc<Budget>, db: &Db, now: DateTime<Utc>) -> Spent {
     match budget.spend(window) {
         Some(left) => {
             budget.take_ahead_of(left, db, window);
-            Spent::Allowed(budget.standing(left, window, now))
+            Spent::Allowed
         }
         None if budget.is_refused(now) => Spent::Refused(budget.standing(0, window, now)),
         None => Spent::Unknown(budget.clone()),

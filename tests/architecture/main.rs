@@ -30,7 +30,6 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("scrypt", &["hasher/foreign"]),
     ("rustix", &["hasher/queue", "cli/doctor", "http/listener: net"]),
     ("foldhash", &["usage"]),
-    ("itoa", &["http/limited"]),
     ("governor", &["limits/addresses"]),
     ("lettre", &["mail", "config/mail: message::Mailbox"]),
     ("minijinja", &["mail/templates", "http/pages"]),
