@@ -78,7 +78,7 @@ impl Service {
         });
         let request = match onward {
             Some((parent, state)) => {
-                let request = request.header("traceparent", parent);
+                let request = request.header("traceparent", parent.as_ref());
                 state.into_iter().fold(request, |request, state| request.header("tracestate", state))
             }
             None => request,

@@ -55,27 +55,25 @@ pub(super) async fn check(request: HttpRequest, user: Identified, params: Params
     let mut host = [0; LONGEST_HOST];
     let user = user.admitted(&request, service(request.headers(), &mut host)).await?;
     let roles = user.roles.names().join(",");
-    let mut answer = HttpResponse::Ok();
-    for (name, value) in [
-        (USER_ID, Some(&*user.id.to_string())),
-        (USERNAME, user.username.as_deref()),
-        (EMAIL, user.email.as_deref()),
-        (ROLES, Some(&*roles)),
-    ] {
+    let mut answer = HttpResponse::Ok().finish();
+    let mut tell = |name, value: &[u8]| {
         // An address may have letters of any script: as UTF-8, as proxies pass it on.
-        if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
-            answer.insert_header((name, value));
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            answer.headers_mut().insert(name, value);
         }
+    };
+    tell(USER_ID, user.id.to_string().as_bytes());
+    for (name, value) in [(USERNAME, &user.username), (EMAIL, &user.email)] {
+        value.iter().for_each(|value| tell(name.clone(), value.as_bytes()));
     }
+    tell(ROLES, roles.as_bytes());
     // For the API: what it does is a part of the same trace.
     traces::present(|request| {
         let (parent, state) = request.onward();
-        answer.insert_header((TRACEPARENT, parent));
-        if let Some(state) = state {
-            answer.insert_header((TRACESTATE, state));
-        }
+        tell(TRACEPARENT, parent.as_ref());
+        state.iter().for_each(|state| tell(TRACESTATE, state.as_bytes()));
     });
-    Ok(answer.finish())
+    Ok(answer)
 }
 
 /// The service that the proxy asks for: its host name in lower case, without a port. One that is missing, or no name of a host, is

@@ -83,7 +83,7 @@ impl Present {
 
     /// What whoever is asked next is told: `traceparent` and `tracestate`. Where no spans are exported, the parent is the
     /// request's own: a span that nobody ever sees would be a hole in the trace.
-    pub fn onward(&self) -> (String, Option<&str>) {
+    pub fn onward(&self) -> (impl AsRef<[u8]> + use<>, Option<&str>) {
         let span = match (&self.recording, &self.parent) {
             (None, Some(parent)) => parent.span,
             _ => self.span,
