@@ -116,6 +116,9 @@ impl Broken {
     }
 }
 
+/// The code of a request that its user's quota refuses.
+pub const QUOTA_EXCEEDED: &str = "quota_exceeded";
+
 impl Error {
     /// A single field's failure.
     pub fn field(field: &'static str, broken: Broken) -> Error {
@@ -151,7 +154,7 @@ impl Error {
             Error::LastAdmin => "last_admin",
             Error::Validation(_) => "validation_failed",
             Error::RateLimited(_) => "rate_limited",
-            Error::QuotaExceeded { .. } => "quota_exceeded",
+            Error::QuotaExceeded { .. } => QUOTA_EXCEEDED,
             Error::Internal(_) => "internal",
             Error::Unavailable(_) | Error::Draining => "unavailable",
             Error::Overloaded => "overloaded",

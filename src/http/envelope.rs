@@ -24,7 +24,7 @@ use super::limited;
 use super::trace_context::parent;
 use super::watching::{Watching, record};
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, QUOTA_EXCEEDED};
 use crate::id::UserId;
 use crate::limits::Standing;
 use crate::patience::patiently;
@@ -81,6 +81,11 @@ async fn answer(
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
             let limit = response.request().extensions().get::<Standing>().copied();
+            if code == Some(QUOTA_EXCEEDED)
+                && let Some(app) = response.request().app_data::<Data<App>>()
+            {
+                app.counts.quota_refusals.add_one();
+            }
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
             let limit = limit.filter(|limit| limit.wait.is_some() || !refused);

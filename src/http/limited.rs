@@ -93,7 +93,7 @@ pub(super) fn spend(
 ) -> Result<Result<()>, Arc<Budget>> {
     match app.usage.quotas.spend(&app.db, user, quota, now) {
         Spent::Allowed => Ok(Ok(())),
-        Spent::Refused(standing) => Ok(Err(exceeded(app, request, standing))),
+        Spent::Refused(standing) => Ok(Err(exceeded(request, standing))),
         Spent::Unknown(budget) => Err(budget),
     }
 }
@@ -105,21 +105,22 @@ pub(super) async fn ask(
     budget: Arc<Budget>,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    budget.ask(&app.db, now).await?.map_err(|standing| exceeded(app, request, standing))
+    budget.ask(&app.db, now).await?.map_err(|standing| exceeded(request, standing))
 }
 
 /// Has the answer tell where the user stands with the quota. An answer that nobody asked that of does not: to write it would cost more
 /// than all else that a quota costs.
-pub(super) fn tell_quota(app: &App, request: &HttpRequest, user: &CurrentUser) {
-    let standing = user.quota().and_then(|quota| app.usage.quotas.standing(user.id, quota, app.clock.now()));
-    if let Some(standing) = standing {
+pub(super) async fn tell_quota(app: &App, request: &HttpRequest, user: &CurrentUser) -> Result<()> {
+    if let Some(quota) = user.quota()
+        && let Some(standing) = app.usage.quotas.standing(&app.db, user.id, quota, app.clock.now()).await?
+    {
         request.extensions_mut().insert(standing);
     }
+    Ok(())
 }
 
-fn exceeded(app: &App, request: &HttpRequest, standing: usage::Standing) -> Error {
+fn exceeded(request: &HttpRequest, standing: usage::Standing) -> Error {
     request.extensions_mut().insert(standing);
-    app.counts.quota_refusals.add_one();
     let (Quota { requests, per, .. }, wait) = (standing.quota, standing.resets_in);
     Error::QuotaExceeded { requests, per: per.name(), wait }
 }

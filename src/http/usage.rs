@@ -32,7 +32,7 @@ pub(super) async fn mine(
     user: CurrentUser,
     params: Params,
 ) -> Result<impl Responder> {
-    tell_quota(&app, &request, &user);
+    tell_quota(&app, &request, &user).await?;
     let rows = of_user(&app.db, user.id, days(&app, &params)?).await?;
     let total = rows.iter().map(|row| row.requests).sum();
     let day = rows.into_iter().map(|row| DayBody {
@@ -59,6 +59,6 @@ pub(super) fn days(app: &App, params: &Params) -> Result<Days> {
 /// In days since the epoch.
 fn day(text: &str) -> Option<i64> {
     let in_form = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let date: NaiveDate = text.parse().ok().filter(|_| in_form)?;
+    let date: NaiveDate = text.parse().ok().filter(|_| in_form && !text.starts_with('-'))?;
     Some(day_of(date.and_time(chrono::NaiveTime::MIN).and_utc()))
 }

@@ -142,6 +142,15 @@ pub async fn take(db: impl Executor<'_>, user: UserId, per: Per, window: i64) ->
     db.query(sql).bind(user).bind(window).bind(per.name()).bind(PART).fetch_optional().await
 }
 
+/// What nobody has taken yet of a user's quota for the day or month that begins on day `window`; `None` where the quota is gone or for
+/// another time.
+pub async fn left(db: impl Executor<'_>, user: UserId, per: Per, window: i64) -> Result<Option<i64>> {
+    let sql = concat!("select requests - ", taken_before!(), " from quotas where user_id = $1 and per = $3");
+    let left: Option<(i64,)> =
+        db.query(sql).bind(user).bind(window).bind(per.name()).fetch_optional().await?;
+    Ok(left.map(|(left,)| left))
+}
+
 /// Gives back what was taken and not needed, as long as it is worth something.
 pub async fn set_given_back(
     db: impl Executor<'_>,

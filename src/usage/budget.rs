@@ -1,8 +1,8 @@
 //! What one replica may let through of one user's quota; why so, is told by [`quota`](super::quota).
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -24,6 +24,8 @@ const REFUSED_FOR: i64 = 1_000_000;
 pub struct Budget {
     user: UserId,
     quota: Quota,
+    /// What is held of it counts as used until it is given back.
+    before: std::sync::Mutex<Option<Arc<Budget>>>,
     held: AtomicU64,
     /// What was left in the database when something was last taken.
     left_there: AtomicI64,
@@ -42,7 +44,6 @@ pub struct Budget {
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     pub quota: Quota,
-    /// As far as this replica knows.
     pub remaining: i64,
     /// How long the window is,
     pub window: Duration,
@@ -61,8 +62,10 @@ fn unpacked(word: u64) -> (i64, i64) {
 }
 
 impl Budget {
-    pub fn new(user: UserId, quota: Quota) -> Budget {
+    /// `before` is that of the quota which this one took the place of.
+    pub fn new(user: UserId, quota: Quota, before: Option<Arc<Budget>>) -> Budget {
         Budget {
+            before: std::sync::Mutex::new(before),
             user,
             quota,
             held: AtomicU64::new(0),
@@ -106,19 +109,21 @@ impl Budget {
         now.timestamp_micros() < self.refused_until.load(SeqCst)
     }
 
-    /// Where the user stands by what this replica knows.
-    pub fn present_standing(&self, now: DateTime<Utc>) -> Standing {
+    /// Where the user stands, by what is held here and what the database has left; `None` where the quota is gone, or is for another time.
+    pub async fn present_standing(&self, db: &Db, now: DateTime<Utc>) -> Result<Option<Standing>> {
         let window = self.window(now);
+        let left = quotas::left(db, self.user, self.quota.per, window.first).await?;
         let (of, held) = unpacked(self.held.load(SeqCst));
-        self.standing(if of >= window.first { held } else { 0 }, window, now)
+        let held = if of >= window.first { held } else { 0 };
+        Ok(left.map(|left| self.standing((held + left).max(0), window, now)))
     }
 
-    pub fn standing(&self, held: i64, Window { first, next }: Window, now: DateTime<Utc>) -> Standing {
+    pub fn standing(&self, remaining: i64, Window { first, next }: Window, now: DateTime<Utc>) -> Standing {
         let days = |days: i64| Duration::from_secs(u64::try_from(days * 86_400).unwrap_or(0));
         let passed = u64::try_from(now.timestamp() - first * 86_400).unwrap_or(0);
         Standing {
             quota: self.quota,
-            remaining: (held + self.left_there.load(SeqCst)).min(self.quota.requests),
+            remaining: remaining.min(self.quota.requests),
             window: days(next - first),
             resets_in: days(next - first).saturating_sub(Duration::from_secs(passed)),
         }
@@ -156,6 +161,7 @@ impl Budget {
         if self.is_refused(now) {
             return Ok(Err(self.standing(0, window, now)));
         }
+        self.give_back_before(db).await?;
         if self.take(db, 1, window).await? {
             return Ok(Ok(()));
         }
@@ -165,6 +171,16 @@ impl Budget {
         }
         self.refused_until.store(now.timestamp_micros() + REFUSED_FOR, SeqCst);
         Ok(Err(self.standing(0, window, now)))
+    }
+
+    async fn give_back_before(&self, db: &Db) -> Result<()> {
+        let before = || self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = before().clone();
+        if let Some(old) = old {
+            old.give_back(db).await?;
+            *before() = None;
+        }
+        Ok(())
     }
 
     /// Takes a part of what is left, `spent` of which is spent already; `false` where nothing is left.
@@ -236,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_held_is_of_one_window() {
         let quota = Quota { requests: 1000, per: Per::Day, version: 1 };
-        let budget = Budget::new(UserId::from([1; 16]), quota);
+        let budget = Budget::new(UserId::from([1; 16]), quota, None);
         let at = |day: i64| Window { first: day, next: day + 1 };
         assert_eq!(budget.spend(at(100)), None);
         budget.hold(100, 3);
@@ -261,7 +277,7 @@ mod tests {
         let db = Db::open(&format!("sqlite://{}/test.db", folder.path().display()), 1).await.unwrap();
         db.query("drop table quotas").execute().await.unwrap();
         let quota = Quota { requests: 1000, per: Per::Day, version: 1 };
-        let budget = Arc::new(Budget::new(UserId::from([1; 16]), quota));
+        let budget = Arc::new(Budget::new(UserId::from([1; 16]), quota, None));
         let (taken, ask) = (budget.taking.lock().await, || budget.clone().ask(&db, now));
         let began = Instant::now();
         let asked = patience::briefly(ask()).await;

@@ -65,10 +65,22 @@ impl Quotas {
         spend(&self.made(user, quota), db, now)
     }
 
-    /// Where the user stands with the quota, as far as this replica has asked.
-    pub fn standing(&self, user: UserId, quota: &Quota, now: DateTime<Utc>) -> Option<Standing> {
-        let budgets = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
-        budgets.get(&user).filter(|budget| budget.is_of(quota)).map(|budget| budget.present_standing(now))
+    /// Where the user stands with the quota, but for what other replicas hold; `None` where the quota is gone.
+    pub async fn standing(
+        &self,
+        db: &Db,
+        user: UserId,
+        quota: &Quota,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Standing>> {
+        let budget = {
+            let budgets = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
+            budgets.get(&user).filter(|budget| budget.is_of(quota)).cloned()
+        };
+        match budget {
+            Some(budget) => budget.present_standing(db, now).await,
+            None => Ok(None),
+        }
     }
 
     fn made(&self, user: UserId, quota: &Quota) -> Arc<Budget> {
@@ -76,10 +88,10 @@ impl Quotas {
         if let Some(budget) = budgets.get(&user).filter(|budget| budget.is_of(quota)) {
             return budget.clone();
         }
-        let new = Arc::new(Budget::new(user, *quota));
-        if let Some(old) = budgets.insert(user, new.clone()) {
-            self.retire(old);
-        }
+        let old = budgets.remove(&user);
+        let new = Arc::new(Budget::new(user, *quota, old.clone()));
+        budgets.insert(user, new.clone());
+        old.into_iter().for_each(|old| self.retire(old));
         new
     }
 

@@ -263,6 +263,41 @@ async fn what_was_used_counts_on_when_a_quota_is_raised() {
     assert_eq!(allowed(&place.server, &place.ada, 10).await, 4);
 }
 
+/// A part that was taken ahead of the old one is no use of the new one.
+#[actix_web::test]
+async fn a_quota_that_is_lowered_below_the_part_that_is_held_has_all_that_was_not_used() {
+    let place = Place::new(&[]).await;
+    place.set(1_000_000, "month").await;
+    assert_eq!(place.ask().await.status, 200);
+    place.set(10, "month").await;
+    assert_eq!(allowed(&place.server, &place.ada, 30).await, 9);
+}
+
+#[actix_web::test]
+async fn what_is_left_is_told_as_the_database_has_it_whoever_used_the_rest() {
+    let place = Place::new(&[]).await;
+    let there = place.server.replica(&[]).await;
+    place.set(10_000, "day").await;
+    settle(&there).await;
+    assert_eq!(left(&place.server, &place.ada).await, 9_999);
+    assert_eq!(allowed(&there, &place.ada, 300).await, 300);
+    // But for what the other holds, which is a half of a hundredth at most.
+    let told = left(&place.server, &place.ada).await;
+    assert!((9_600..=9_698).contains(&told), "{told}");
+}
+
+/// What a used-up quota lets in all the same is no refusal.
+#[actix_web::test]
+async fn a_refusal_is_counted_and_nothing_else() {
+    let place = Place::new(&[]).await;
+    place.set(0, "day").await;
+    let (server, ada) = (&place.server, &place.ada);
+    for (path, status) in [("/api/v1/me", 429), ("/forward-auth", 429), ("/api/v1/me/sessions", 200)] {
+        server.get(path).bearer(&ada.access).expect(status).await;
+    }
+    assert_eq!(server.app.counts.quota_refusals.count(), 2);
+}
+
 #[actix_web::test]
 async fn two_replicas_that_are_hammered_let_through_what_is_allowed_within_2_percent() {
     let place = Place::new(&[]).await;
@@ -365,7 +400,7 @@ async fn what_is_not_needed_is_given_back() {
     // Of a quota that was changed, too.
     place.ask().await;
     place.set(200_000, "day").await;
-    assert_eq!(left(server, &place.ada).await, 199_496);
+    assert_eq!(left(server, &place.ada).await, 199_994);
     // Nothing is lost where that fails.
     server.sql("alter table quotas rename to moved").execute().await.unwrap();
     quotas.give_back(&server.app.db, true).await.unwrap_err();
