@@ -7,8 +7,9 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::body::{Body, Fields, any_text};
+use super::body::Body;
 use super::envelope::LoggedUser;
+use super::fields::{Fields, any_text};
 use super::limited::{Confirm, Limited, Register};
 use super::passwords::new_password;
 use super::{CurrentUser, SessionUser};

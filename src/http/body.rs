@@ -1,11 +1,8 @@
 //! A request's body: JSON or a form, the same fields in both.
 //!
-//! Extracting a [`Body`] never fails; reading it does, inside the handler, after its caller is known. Fields are taken
-//! one by one, and each that breaks its rule is remembered, so that the answer names all of them at once. Fields that
-//! nobody takes are ignored.
+//! Extracting a [`Body`] never fails; reading it does, inside the handler, after its caller is known.
 
 use std::future::{Ready, ready};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -17,8 +14,9 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
+use super::fields::Fields;
 use super::params::decode_pairs;
-use crate::error::{Broken, Error, FieldError, Result};
+use crate::error::{Error, Result};
 
 /// What a body may have at most, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
@@ -87,7 +85,7 @@ impl Body {
         let format = self.format?;
         let mut bytes = collect(self.payload).await?;
         let pairs = match format {
-            Format::Form => decode_pairs(&bytes).ok_or(NO_FORM),
+            Format::Form => form(&bytes),
             Format::Unnamed if bytes.is_empty() => Ok(Vec::new()),
             _ => Err(Error::UnsupportedMediaType),
         };
@@ -105,16 +103,32 @@ impl Body {
             Format::Json => match serde_json::from_slice(&bytes) {
                 Ok(Value::Object(values)) => Ok(Some(values)),
                 Ok(_) => Err(Error::MalformedBody("The body is not a JSON object.")),
+                Err(_) if looks_like_form(&bytes) => Err(Error::MalformedBody(
+                    "The body is not valid JSON; for a form the content type is application/x-www-form-urlencoded.",
+                )),
                 Err(_) => Err(Error::MalformedBody("The body is not valid JSON.")),
             },
-            Format::Form => decode_pairs(&bytes).map(|pairs| Some(as_object(pairs))).ok_or(NO_FORM),
+            Format::Form => form(&bytes).map(|pairs| Some(as_object(pairs))),
         };
         bytes.as_mut().zeroize();
-        Ok(values?.map(|values| Fields { values, broken: Vec::new() }))
+        Ok(values?.map(|values| Fields::new(values, matches!(format, Format::Form))))
     }
 }
 
-const NO_FORM: Error = Error::MalformedBody("The form is not valid: its names and values must be UTF-8.");
+/// The pairs of a form. What begins as an object does was sent by a client that names no type, as curl does for `-d`.
+fn form(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::MalformedBody(
+            "The body looks like JSON, but its content type says that it is a form: send it as application/json.",
+        ));
+    }
+    decode_pairs(bytes)
+        .ok_or(Error::MalformedBody("The form is not valid: its names and values must be UTF-8."))
+}
+
+fn looks_like_form(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_alphabetic) && bytes.contains(&b'=')
+}
 
 async fn collect(mut payload: Payload) -> Result<BytesMut> {
     let all = async {
@@ -147,139 +161,6 @@ fn as_object(pairs: Vec<(String, String)>) -> Map<String, Value> {
         }
     }
     object
-}
-
-/// The fields of a body, and what was wrong with those that were taken so far.
-#[derive(Default)]
-pub(super) struct Fields {
-    values: Map<String, Value>,
-    broken: Vec<FieldError>,
-}
-
-impl Fields {
-    /// A text that may be absent or null.
-    pub fn optional<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Broken>,
-    ) -> Option<T> {
-        self.change(field, parse).flatten()
-    }
-
-    /// A text that must be there.
-    pub fn required<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Broken>,
-    ) -> Option<T> {
-        match self.values.get(field) {
-            None | Some(Value::Null) => self.broke(field, Broken::new("required", "This field is required.")),
-            Some(_) => self.optional(field, parse),
-        }
-    }
-
-    /// A text to be changed: `None` where the field is absent, `Some(None)` where it is null.
-    pub fn change<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, Broken>,
-    ) -> Option<Option<T>> {
-        let parsed = match self.values.get(field)? {
-            Value::Null => return Some(None),
-            Value::String(text) => parse(text),
-            _ => Err(Broken::new("wrong_type", "This field must be a single text.")),
-        };
-        self.checked(field, parsed).map(Some)
-    }
-
-    /// A truth value that may be absent.
-    pub fn flag(&mut self, field: &'static str) -> Option<bool> {
-        let rule = "This field must be `true` or `false`.";
-        let read = match self.values.get(field)? {
-            Value::Bool(flag) => Ok(*flag),
-            // As a form has it.
-            Value::String(text) => text.parse().map_err(|_| Broken::new("invalid", rule)),
-            _ => Err(Broken::new("wrong_type", rule)),
-        };
-        self.checked(field, read)
-    }
-
-    /// A whole number that must be there, of those that are allowed.
-    pub fn required_number(&mut self, field: &'static str, allowed: RangeInclusive<i64>) -> Option<i64> {
-        let rule = format!("Use a whole number from {} to {}.", allowed.start(), allowed.end());
-        let read = match self.values.get(field) {
-            None | Some(Value::Null) => Err(Broken::new("required", "This field is required.")),
-            Some(Value::Number(number)) => number.as_i64().ok_or(Broken::new("invalid", &*rule)),
-            // As a form has it.
-            Some(Value::String(text)) => text.parse().map_err(|_| Broken::new("invalid", &*rule)),
-            Some(_) => Err(Broken::new("wrong_type", &*rule)),
-        };
-        let read = read.and_then(|number| {
-            allowed.contains(&number).then_some(number).ok_or(Broken::new("invalid", rule))
-        });
-        self.checked(field, read)
-    }
-
-    /// A list of texts that may be absent; null is an empty one, and a single text, as a form has it, one of itself.
-    pub fn list<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl Fn(&str) -> Result<T, Broken>,
-    ) -> Option<Vec<T>> {
-        let read = match self.values.get(field)? {
-            Value::Null => Ok(Vec::new()),
-            Value::String(text) => parse(text).map(|one| vec![one]),
-            Value::Array(list) => {
-                let not_text = || Broken::new("wrong_type", "This field must be a list of texts.");
-                list.iter().map(|item| parse(item.as_str().ok_or_else(not_text)?)).collect()
-            }
-            _ => Err(Broken::new("wrong_type", "This field must be a list of texts.")),
-        };
-        self.checked(field, read)
-    }
-
-    /// A list of texts that may be absent or null, which is not the same as an empty one.
-    pub fn optional_list<T>(
-        &mut self,
-        field: &'static str,
-        parse: impl Fn(&str) -> Result<T, Broken>,
-    ) -> Option<Vec<T>> {
-        self.values.get(field).filter(|value| !value.is_null())?;
-        self.list(field, parse)
-    }
-
-    /// Takes what came of checking a field, and remembers the rule that it broke.
-    pub fn checked<T>(&mut self, field: &'static str, checked: Result<T, Broken>) -> Option<T> {
-        checked.map_or_else(|broken| self.broke(field, broken), Some)
-    }
-
-    /// Remembers that `field` broke a rule.
-    pub fn broke<T>(&mut self, field: &'static str, rule: Broken) -> Option<T> {
-        self.broken.push(rule.at(field));
-        None
-    }
-
-    /// Whether any field so far broke a rule.
-    pub fn has_broken(&self) -> bool {
-        !self.broken.is_empty()
-    }
-
-    /// What was read, if nothing broke a rule.
-    pub fn finish<T>(self, read: Option<T>) -> Result<T> {
-        match read {
-            Some(read) if self.broken.is_empty() => Ok(read),
-            _ => Err(Error::Validation(self.broken)),
-        }
-    }
-}
-
-/// Any text that is not empty; for what is compared, not kept.
-pub(super) fn any_text(text: &str) -> Result<String, Broken> {
-    if text.is_empty() {
-        Err(Broken::new("required", "This field is required."))
-    } else {
-        Ok(text.to_owned())
-    }
 }
 
 #[cfg(test)]

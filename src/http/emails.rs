@@ -5,7 +5,8 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
 
 use super::SessionUser;
-use super::body::{Body, Fields, any_text};
+use super::body::Body;
+use super::fields::{Fields, any_text};
 use super::limited::{Confirm, Counted, Limited, Mail};
 use crate::accounts::{self, EmailAddress};
 use crate::app::App;

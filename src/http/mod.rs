@@ -49,6 +49,7 @@ mod docs;
 mod emails;
 mod envelope;
 mod error;
+mod fields;
 mod forward_auth;
 mod health;
 mod keys;

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::SessionUser;
 use super::accounts::UserBody;
-use super::body::{Body, Fields, any_text};
+use super::body::Body;
 use super::envelope::LoggedUser;
+use super::fields::{Fields, any_text};
 use super::limited::{Limited, LogIn, Refresh};
 use super::params::{List, Params};
 use crate::accounts::{EmailAddress, Username};

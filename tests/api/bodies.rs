@@ -1,7 +1,7 @@
 //! What a request's body may be.
 
 use futures_util::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::support::{PASSWORD, Server};
 
@@ -23,7 +23,7 @@ async fn json_and_forms_are_taken_and_nothing_else() {
         ("application/xml", &json, 415),
         ("application/jsonx", &json, 415),
         ("", &json, 415),
-        (FORM, &json, 422),
+        (FORM, &json, 400),
         ("application/json", &form, 400),
     ] {
         let answer = server.post("/api/v1/login").body(media_type, body.clone()).expect(status).await;
@@ -32,6 +32,51 @@ async fn json_and_forms_are_taken_and_nothing_else() {
     }
     let gzip = server.post("/api/v1/login").header("content-encoding", "gzip").body("application/json", json);
     gzip.expect_problem(415, "unsupported_media_type").await;
+}
+
+/// The two mistakes that are made with curl: `-d` of JSON without its type, and the type without JSON.
+#[actix_web::test]
+async fn a_body_of_the_other_type_is_told_by_what_it_looks_like() {
+    let server = Server::start().await;
+    for (media_type, body, told) in [
+        (FORM, " {\"username\":\"ada\"}", "application/json"),
+        ("application/json", "username=ada&password=x", FORM),
+    ] {
+        let answer =
+            server.post("/api/v1/login").body(media_type, body).expect_problem(400, "malformed_body");
+        let answer = answer.await.json();
+        assert!(answer["detail"].as_str().unwrap().contains(told), "{answer}");
+    }
+}
+
+/// In a form all are texts; JSON has types.
+#[actix_web::test]
+async fn a_text_in_json_is_no_truth_value_number_or_list_and_null_is_absent() {
+    let server = Server::start().await;
+    let admin = server.admin("root").await;
+    let create = |fields: Value| {
+        let mut body = json!({ "username": "ada", "password": PASSWORD });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        server.post("/api/v1/admin/users").bearer(&admin.access).json(body)
+    };
+    for (fields, broken) in [
+        (json!({ "email_verified": "true" }), ["email_verified wrong_type"]),
+        (json!({ "roles": "introspect" }), ["roles wrong_type"]),
+    ] {
+        let answer = create(fields).expect_problem(422, "validation_failed").await;
+        assert_eq!(answer.broken(), broken);
+    }
+    let ada = create(json!({ "email_verified": null, "display_name": null })).expect(201).await.json();
+    let path = format!("/api/v1/admin/users/{}", ada["id"].as_str().unwrap());
+    let quota = server.put(&format!("{path}/quota")).bearer(&admin.access);
+    let quota = quota.json(json!({ "requests": "10", "per": "day" }));
+    assert_eq!(quota.expect_problem(422, "validation_failed").await.broken(), ["requests wrong_type"]);
+    let unchanged = server.patch(&path).bearer(&admin.access).json(json!({ "disabled": null }));
+    assert_eq!(unchanged.expect(200).await.json(), ada);
+    let by_form =
+        server.patch(&path).bearer(&admin.access).form("disabled=true&roles=introspect&email_verified=");
+    let by_form = by_form.expect(200).await.json();
+    assert_eq!((&by_form["disabled"], &by_form["roles"]), (&json!(true), &json!(["introspect"])));
 }
 
 #[actix_web::test]

@@ -12,7 +12,8 @@ use actix_web::{HttpResponse, ResponseError};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use minijinja::{Environment, context};
 
-use super::body::{Body, any_text};
+use super::body::Body;
+use super::fields::any_text;
 use super::limited::{Confirm, Limited};
 use super::params::Params;
 use super::{emails, passwords};

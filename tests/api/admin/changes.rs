@@ -35,7 +35,6 @@ async fn roles_are_set_as_a_whole_and_count_at_once() {
     for (roles, then, status) in [
         (json!(["admin", "introspect", "admin"]), json!(["admin", "introspect"]), 200),
         (json!(["introspect"]), json!(["introspect"]), 403),
-        (json!("admin"), json!(["admin"]), 200),
         (json!([]), json!([]), 403),
         (json!(["admin"]), json!(["admin"]), 200),
         (json!(null), json!([]), 403),
@@ -60,16 +59,16 @@ async fn what_is_wrong_changes_nothing() {
     let path = format!("{USERS}/{id}");
     let before = server.get(&path).bearer(&admin.access).expect(200).await.json();
     for (body, broken) in [
-        (json!({"disabled": null}), vec!["disabled wrong_type"]),
+        (json!({"disabled": "true"}), vec!["disabled wrong_type"]),
+        (json!({"roles": "admin"}), vec!["roles wrong_type"]),
         (json!({"disabled": 1}), vec!["disabled wrong_type"]),
-        (json!({"disabled": "yes"}), vec!["disabled invalid"]),
         (json!({"roles": ["admin", 7]}), vec!["roles wrong_type"]),
         (json!({"roles": {"admin": true}}), vec!["roles wrong_type"]),
         (json!({"roles": ["Admin"]}), vec!["roles invalid"]),
         (json!({"roles": ["a\0b"]}), vec!["roles invalid"]),
         (json!({"roles": [""]}), vec!["roles invalid"]),
         (json!({"roles": ["no-such-role", "admin"], "disabled": true}), vec!["roles invalid"]),
-        (json!({"roles": "x y", "disabled": []}), vec!["disabled wrong_type", "roles invalid"]),
+        (json!({"roles": ["x y"], "disabled": []}), vec!["disabled wrong_type", "roles invalid"]),
     ] {
         let answer = server.patch(&path).bearer(&admin.access).json(body.clone());
         assert_eq!(answer.expect_problem(422, "validation_failed").await.broken(), broken, "{body}");

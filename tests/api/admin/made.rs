@@ -65,7 +65,7 @@ async fn what_is_wrong_makes_no_one() {
         (good("email", json!("ada")), vec!["email invalid"]),
         (good("password", json!("ADA@example.com")), vec!["password same_as_identity"]),
         (good("password", json!("password1")), vec!["password too_common"]),
-        (good("email_verified", json!("yes")), vec!["email_verified invalid"]),
+        (good("email_verified", json!("yes")), vec!["email_verified wrong_type"]),
         (good("email_verified", json!(1)), vec!["email_verified wrong_type"]),
         (good("roles", json!(["Admin"])), vec!["roles invalid"]),
         (good("roles", json!([7])), vec!["roles wrong_type"]),
@@ -75,7 +75,7 @@ async fn what_is_wrong_makes_no_one() {
             vec!["email_verified invalid"],
         ),
         (
-            json!({ "username": "a b", "email": "x", "roles": "A", "email_verified": [] }),
+            json!({ "username": "a b", "email": "x", "roles": ["A"], "email_verified": [] }),
             vec![
                 "username invalid",
                 "email invalid",
