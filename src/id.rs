@@ -16,6 +16,11 @@ fn uuid_at(now: DateTime<Utc>) -> Uuid {
     Uuid::new_v7(Timestamp::from_unix(&SEQUENCE, seconds, now.timestamp_subsec_nanos()))
 }
 
+/// A text that is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a UUID in lower case, with hyphens")]
+pub struct NotAnId;
+
 macro_rules! id {
     ($(#[$doc:meta])* $Id:ident) => {
         $(#[$doc])*
@@ -55,10 +60,13 @@ macro_rules! id {
         }
 
         impl FromStr for $Id {
-            type Err = uuid::Error;
+            type Err = NotAnId;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self)
+            /// Only as it is written: hyphenated, in lower case.
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let id = Uuid::try_parse(text).map_err(|_| NotAnId)?;
+                let written = id.as_hyphenated().encode_lower(&mut [0; 36]) == text;
+                if written { Ok(Self(id)) } else { Err(NotAnId) }
             }
         }
     };

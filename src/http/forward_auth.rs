@@ -46,6 +46,10 @@ pub(super) async fn without_origin<B: MessageBody>(
 
 /// Every method: a proxy may ask with that of the request.
 pub(super) async fn check(request: HttpRequest, user: Identified, params: Params) -> Result<HttpResponse> {
+    // Mistyped in a proxy's file, it would demand nothing, and nobody would know.
+    if let Some(near) = params.names()?.iter().find(|name| is_near_role(name)) {
+        return Err(Error::InvalidRequest(format!("`{near}` demands no role: write `role`.")));
+    }
     let refusal = || Error::InvalidRequest(format!("`role` must be {ROLE_NAME}."));
     let demanded = params.all("role")?.into_iter().map(|role| role_name(&role).ok_or_else(refusal));
     let demanded = demanded.collect::<Result<Vec<_>>>()?;
@@ -74,6 +78,10 @@ pub(super) async fn check(request: HttpRequest, user: Identified, params: Params
         state.iter().for_each(|state| tell(TRACESTATE, state.as_bytes()));
     });
     Ok(answer)
+}
+
+fn is_near_role(name: &str) -> bool {
+    name != "role" && (name.eq_ignore_ascii_case("role") || name.eq_ignore_ascii_case("roles"))
 }
 
 /// The service that the proxy asks for: its host name in lower case, without a port. One that is missing, or no name of a host, is

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -39,9 +40,18 @@ impl Params {
 
     /// All values of a parameter that may be repeated.
     pub fn all(&self, name: &str) -> Result<Vec<String>> {
+        let pairs = self.pairs()?.into_iter();
+        Ok(pairs.filter(|(key, _)| key == name).map(|(_, value)| value).collect())
+    }
+
+    /// The names of all parameters.
+    pub fn names(&self) -> Result<Vec<String>> {
+        Ok(self.pairs()?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn pairs(&self) -> Result<Vec<(String, String)>> {
         let pairs = decode_pairs(self.0.as_bytes());
-        let pairs = pairs.ok_or_else(|| Error::InvalidRequest("The query is not valid UTF-8.".to_owned()))?;
-        Ok(pairs.into_iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect())
+        pairs.ok_or_else(|| Error::InvalidRequest("The query is not valid UTF-8.".to_owned()))
     }
 
     /// A parameter that `parse` takes; `allowed` says what that is.
@@ -64,7 +74,7 @@ impl Params {
 
     /// Of a list that is not ordered by ids: `read` makes of a cursor's bytes what they were made of.
     pub fn page_after<Key>(&self, read: impl FnOnce(&[u8]) -> Option<Key>) -> Result<Page<Key>> {
-        let in_bounds = |text: &str| text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        let in_bounds = |text: &str| whole_number(text).filter(|limit| (1..=MAX_LIMIT).contains(limit));
         let limit = self.parsed("limit", "a whole number from 1 to 200", in_bounds)?.unwrap_or(DEFAULT_LIMIT);
         let before = match self.one("cursor")? {
             Some(cursor) => {
@@ -74,6 +84,11 @@ impl Params {
         };
         Ok(Page { limit, before })
     }
+}
+
+/// Digits alone, without the sign that `parse` would take.
+pub(super) fn whole_number<N: FromStr>(text: &str) -> Option<N> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// A part of a list, which is ordered by id, newest first, unless said otherwise.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Introspector;
-use super::params::Params;
+use super::params::{Params, whole_number};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
@@ -64,7 +64,7 @@ pub(super) async fn follow(
 ) -> Result<HttpResponse> {
     let since = params.parsed("since", "a whole number from 0 on", sequence)?;
     let wait = params.parsed("wait", "a whole number of seconds from 0 to 300", |text| {
-        text.parse().ok().filter(|seconds| *seconds <= LONGEST_WAIT)
+        whole_number(text).filter(|seconds| *seconds <= LONGEST_WAIT)
     })?;
     // Who asks for the head alone gets no stream, and is not kept waiting.
     let only_head = request.method() == Method::HEAD;
@@ -102,7 +102,7 @@ pub(super) async fn follow(
 }
 
 fn sequence(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|seq| *seq >= 0)
+    whole_number(text)
 }
 
 fn wants_events(request: &HttpRequest) -> bool {

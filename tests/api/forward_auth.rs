@@ -81,6 +81,10 @@ async fn roles_can_be_demanded() {
         "?role=Admin",
         "?role=%22",
         "?role=%ff",
+        // Mistyped in a proxy's file, it would let everyone in.
+        "?roles=admin",
+        "?Role=admin",
+        "?role=admin&ROLES=editor",
         &format!("?role={}", "a".repeat(33)),
     ] {
         assert_eq!(ask(bad, &admin.access).await, (400, "invalid_request".into()), "{bad}");
