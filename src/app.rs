@@ -153,7 +153,13 @@ async fn secret(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Secre
                 "this database has a secret, but SECRET_KEY is not set and {SECRET_FILE} is not in {}. {BRING_IT_BACK}",
                 std::env::current_dir().unwrap_or_default().display()
             ),
-            None => make_secret(file).with_context(cant)?,
+            None => {
+                let made = make_secret(file).with_context(cant)?;
+                tracing::info!(
+                    "{SECRET_FILE} was made: the database is worth nothing without it, so keep a copy"
+                );
+                made
+            }
         },
     };
     secret_fingerprint::insert(db, &fingerprint(&secret), clock.now()).await?;
@@ -172,4 +178,5 @@ pub(crate) fn fingerprint(secret: &SecretKey) -> [u8; 32] {
 
 pub(crate) const BRING_IT_BACK: &str = "Start with the one that the database was made with: set SECRET_KEY, or bring back \
                              data/secret.key. To change it, set the one before as SECRET_KEY_PREVIOUS. Replicas must \
-                             share one. If it is lost, start with a new database";
+                             share one. If it is lost, start with a new database, and take the users along: \
+                             `portcullis user export --with-hashes` here, `portcullis user import` there";

@@ -3,10 +3,9 @@
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use crate::app::App;
 use crate::error::Result;
 use crate::id::UserId;
-use crate::store::users;
+use crate::store::{Db, users};
 
 /// Users that are read at once.
 const PAGE: u32 = 500;
@@ -14,11 +13,11 @@ const PAGE: u32 = 500;
 /// Some users, in the form that [`import`](super::import) reads, and the last one's id, after which the next begin; `None`
 /// after the last. What they log in with is only there where it is asked for.
 pub async fn export(
-    app: &App,
+    db: &Db,
     after: Option<UserId>,
     with_hashes: bool,
 ) -> Result<Option<(Vec<Value>, UserId)>> {
-    let page = users::credentials_page(&app.db, after, PAGE).await?;
+    let page = users::credentials_page(db, after, PAGE).await?;
     let last = page.last().map(|last| last.user.id);
     let users = page.into_iter().map(|credentials| {
         let user = credentials.user;

@@ -6,9 +6,8 @@ use anyhow::anyhow;
 use clap::Args;
 
 use crate::accounts;
-use crate::app::App;
-use crate::clock::Clock;
 use crate::config::Config;
+use crate::store::Db;
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArguments {
@@ -18,13 +17,14 @@ pub(super) struct ExportArguments {
 }
 
 pub(super) async fn run(config: Config, arguments: ExportArguments) -> anyhow::Result<()> {
-    let app = App::open(config, Clock::system()).await?;
-    let done = on(&app, &arguments).await;
-    app.db.close().await;
+    // Needs no secret: where that is lost, this is how the users are taken along.
+    let db = Db::open(config.database_url.expose(), config.database_max_connections).await?;
+    let done = on(&db, &arguments).await;
+    db.close().await;
     done
 }
 
-async fn on(app: &App, arguments: &ExportArguments) -> anyhow::Result<()> {
+async fn on(db: &Db, arguments: &ExportArguments) -> anyhow::Result<()> {
     if arguments.with_hashes {
         eprintln!(
             "portcullis: the export has the password hashes: keep it as you keep the database, and delete it after use"
@@ -33,7 +33,7 @@ async fn on(app: &App, arguments: &ExportArguments) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut after = None;
     while let Some((users, last)) =
-        accounts::export(app, after, arguments.with_hashes).await.map_err(|error| anyhow!(error))?
+        accounts::export(db, after, arguments.with_hashes).await.map_err(|error| anyhow!(error))?
     {
         for user in users {
             writeln!(out, "{user}")?;

@@ -27,7 +27,8 @@ use crate::accounts;
 use crate::config::{self, Config, LogFormat, Problem};
 use crate::error::Error;
 use crate::http::{self, Routes};
-use crate::store::look::sqlite_file;
+use crate::store::Db;
+use crate::store::look::{self, sqlite_file};
 use crate::telemetry;
 
 /// Settings, in the working directory.
@@ -79,20 +80,20 @@ pub fn main_with(own_routes: impl Fn(&mut Routes) + Clone + Send + 'static) -> E
         Command::Migrate => run(&matches, migrate::run),
         Command::User(command) => run(&matches, async |config| {
             if !command.makes_users() {
-                demand_database(&config)?;
+                demand_database(&config).await?;
             }
             user::run(config, command).await
         }),
         Command::Keys(command) => run(&matches, async |config| {
-            demand_database(&config)?;
+            demand_database(&config).await?;
             keys::run(config, command).await
         }),
         Command::Audit(command) => run(&matches, async |config| {
-            demand_database(&config)?;
+            demand_database(&config).await?;
             audit::run(config, command).await
         }),
         Command::Usage(command) => run(&matches, async |config| {
-            demand_database(&config)?;
+            demand_database(&config).await?;
             usage::run(config, command).await
         }),
         Command::Doctor(command) => doctor::run(&matches, &command),
@@ -138,14 +139,25 @@ fn start(config: Config, command: impl AsyncFnOnce(Config) -> anyhow::Result<()>
     http::block_on(command(config))
 }
 
-/// For commands that look at what is there, or change it: in the wrong folder they would make an empty database, and tell of that.
-fn demand_database(config: &Config) -> anyhow::Result<()> {
-    let Some(file) = sqlite_file(config.database_url.expose())? else { return Ok(()) };
+/// For commands that look at what is there, or change it: in the wrong folder they would make an empty database, and tell of that;
+/// in another program's, tables beside its own; and wherever nothing is yet, a secret that the service has not.
+async fn demand_database(config: &Config) -> anyhow::Result<()> {
+    let url = config.database_url.expose();
+    if let Some(file) = sqlite_file(url)? {
+        ensure!(
+            file.exists(),
+            "there is no file {} in {}; run this in the folder in which the service runs, or set DATABASE_URL. `portcullis serve` makes one",
+            file.display(),
+            std::env::current_dir().unwrap_or_default().display()
+        );
+    }
+    let db = Db::look(url).await?;
+    let begun = look::is_begun(&db).await;
+    db.close().await;
     ensure!(
-        file.exists(),
-        "there is no file {} in {}; run this in the folder in which the service runs, or set DATABASE_URL. `portcullis serve` makes one",
-        file.display(),
-        std::env::current_dir().unwrap_or_default().display()
+        begun.map_err(told)?,
+        "{} holds nothing of Portcullis yet; check DATABASE_URL, or run `portcullis serve` or `portcullis migrate` first",
+        config.database_url
     );
     Ok(())
 }

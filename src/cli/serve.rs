@@ -1,5 +1,6 @@
 //! `portcullis serve`.
 
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,15 +47,13 @@ pub(super) async fn run(
     }
     let address = SocketAddr::new(config.host, config.port);
     // Taken first, so that a second service on the same port leaves the database alone.
-    let listener = TcpListener::bind(address).with_context(|| {
-        format!("can't listen on {address}; stop what does, or choose another PORT or HOST")
-    })?;
+    let listener = TcpListener::bind(address)
+        .map_err(|error| cant_listen(error, &address.to_string(), "PORT or HOST"))?;
     let address = listener.local_addr()?;
     let door = listener.try_clone()?;
     let metrics = config.metrics_bind.map(|address| {
-        TcpListener::bind(address).with_context(|| {
-            format!("can't listen on {address} for metrics; stop what does, or choose another METRICS_BIND")
-        })
+        TcpListener::bind(address)
+            .map_err(|error| cant_listen(error, &format!("{address} for metrics"), "METRICS_BIND"))
     });
     let metrics = metrics.transpose()?;
     let app = Arc::new(App::start(config, Clock::system()).await?);
@@ -119,4 +118,18 @@ async fn provide_admin(app: &App) -> anyhow::Result<()> {
         Err(error) => return Err(told(error)).context("can't make the first admin"),
     }
     Ok(())
+}
+
+/// `settings` are those to change.
+fn cant_listen(error: io::Error, place: &str, settings: &str) -> anyhow::Error {
+    let todo = match error.kind() {
+        ErrorKind::AddrInUse => "stop what does, or",
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 take a right that this user has not (docs/tls.md); grant it, or"
+        }
+        ErrorKind::AddrNotAvailable => "this machine has no such address;",
+        _ => "",
+    };
+    let todo = format!("{todo} choose another {settings}");
+    anyhow::Error::new(error).context(format!("can't listen on {place}; {}", todo.trim_start()))
 }

@@ -60,18 +60,22 @@ pub(super) fn database_url(text: &str) -> Parsed<DatabaseUrl> {
         }
         return Ok(DatabaseUrl(text.to_owned()));
     }
-    let postgres = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-    let postgres = postgres.ok_or_else(|| format!("is not a database's URL; {allowed}"))?;
-    // What is not written %40 or %2F there can be the rest of a password that has a ? or #.
-    let rest = text.split_once(['?', '#']).map_or("", |(_, rest)| rest);
-    if rest.contains('@') || postgres.fragment().is_some() {
-        return Err(format!(
-            "has an @ or # where none can be; in a password write %40 for @, %23 for #, %2F for / and %3F for ?; {allowed}"
-        ));
+    let (scheme, place) = text.split_once("://").unwrap_or_default();
+    if !["postgres", "postgresql"].contains(&scheme) {
+        return Err(format!("is not a database's URL; {allowed}"));
     }
+    // Before it is parsed: behind the server there can be the rest of a password that has a /, ? or #, and would be shown as the
+    // database's name.
+    let rest = place.split_once(['/', '?', '#']).map_or("", |(_, rest)| rest);
+    if rest.contains('@') || place.contains('#') {
+        return Err(format!("has an @ or # where none can be; {ESCAPES}; {allowed}"));
+    }
+    let postgres = Url::parse(text).map_err(|_| format!("is not a database's URL; {ESCAPES}; {allowed}"))?;
     postgres.query_pairs().try_for_each(|(name, value)| parameter(&name, &value))?;
     Ok(DatabaseUrl(text.to_owned()))
 }
+
+const ESCAPES: &str = "in a password write %40 for @, %23 for #, %2F for /, %3F for ? and %25 for %";
 
 /// How the line to Postgres is protected, by the names that libpq has for it.
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
@@ -168,6 +172,11 @@ mod tests {
             "postgres://u:1?hunter2@h/d",
             "postgres://u:1?hunter2&a@h/d",
             "postgres://u:1#hunter2@h/d",
+            "postgres://u:hunter2/w@h/d",
+            "postgres://u:p@hunter2/w@h/d",
+            "postgres://u:1/hunter2@h/d",
+            "postgres:/u:hunter2@h/d",
+            "postgres:u:hunter2@h/d",
         ] {
             let told = database_url(url).unwrap_err();
             assert!(!told.contains("hunter2"), "{url}: {told}");

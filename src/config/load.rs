@@ -72,7 +72,7 @@ pub fn dotenv(path: &Path) -> (Variables, Vec<Problem>) {
         match (line, read.last()) {
             (Ok((name, value)), _) => read.push((name.into(), value.into())),
             (Err(dotenvy::Error::LineParse(..)), None) => {
-                problems.push(problem("the first line is not NAME=value, perhaps with quotes"));
+                problems.push(problem("the first line is not NAME=value, perhaps with quotes, or a byte order mark stands before it"));
             }
             (Err(dotenvy::Error::LineParse(..)), Some((name, _))) => {
                 problems.push(problem(&format!(

@@ -106,6 +106,12 @@ pub async fn server(db: &Db) -> Result<Option<Server>> {
     db.query(sql).fetch_optional().await
 }
 
+/// Whether it has tables of Portcullis.
+pub async fn is_begun(db: &Db) -> Result<bool> {
+    let state = migrations::state(db).await?;
+    Ok(state.applied > 0 || !state.newer.is_empty())
+}
+
 /// Why a service would not make the migrations that are missing: PgBouncer stands between.
 pub async fn unmakeable(db: &Db) -> Option<anyhow::Error> {
     match db {

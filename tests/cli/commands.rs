@@ -83,6 +83,37 @@ fn in_the_wrong_folder_what_only_looks_or_changes_makes_nothing() {
     place.run(&["audit", "verify"]).expect(0);
 }
 
+/// A secret made there would be this folder's, and the service's own would be refused from then on; another program's database is left
+/// as it was.
+#[test]
+fn in_a_database_that_has_nothing_of_portcullis_what_only_looks_or_changes_makes_nothing() {
+    let place = Place::quick().with("DATABASE_URL", "sqlite://other.db");
+    fs::write(place.path("other.db"), "").unwrap();
+    let refused = ["other.db holds nothing of Portcullis yet", "DATABASE_URL", "portcullis serve"];
+    for command in [&["user", "list"][..], &["usage"], &["keys", "list"], &["user", "export"]] {
+        place.run(command).expect(1).says(&refused);
+        assert_eq!(place.files(), ["other.db"], "{command:?}");
+        assert_eq!(fs::read(place.path("other.db")).unwrap(), b"", "{command:?}");
+    }
+    place.run(&["migrate"]).expect(0);
+    place.run(&["user", "list"]).expect(0);
+}
+
+/// With the secret lost, the users are taken along by what needs none.
+#[tokio::test]
+async fn users_are_exported_without_the_secret() {
+    let mut place = Place::quick();
+    place.run_with_input(&["user", "create", "--username=ada"], PASSWORD).expect(0);
+    fs::remove_file(place.path("data/secret.key")).unwrap();
+    place.run(&["user", "list"]).expect(1).says(&["SECRET_KEY", "user export --with-hashes"]);
+    let exported = place.run(&["user", "export", "--with-hashes"]).expect(0).stdout;
+    fs::write(place.path("users.jsonl"), exported).unwrap();
+    place.set("DATABASE_URL", "sqlite://new/new.db");
+    place.run(&["user", "import", "users.jsonl"]).expect(0);
+    let server = place.serve(&[]);
+    assert_eq!(server.login("ada", PASSWORD).await.0, 200);
+}
+
 #[test]
 fn a_name_in_the_file_that_is_no_setting_is_told_at_the_start_and_by_the_doctor() {
     let mut place = Place::quick();

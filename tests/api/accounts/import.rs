@@ -85,13 +85,13 @@ async fn an_imported_user_is_a_user() {
     let email = |name: &'static str| format!("{name}@example.com");
     assert_eq!(login(&email("there"), "correct horse battery staple").await.status, 401);
 
-    let (exported, last) = accounts::export(&server.app, None, false).await.unwrap().unwrap();
+    let (exported, last) = accounts::export(&server.app.db, None, false).await.unwrap().unwrap();
     let names: Vec<_> = exported.iter().map(|user| user["username"].as_str()).collect();
     assert_eq!(names, [Some("there"), Some("ada"), Some("bob"), None]);
     assert_eq!(exported[1]["roles"], json!(["admin", "editor"]));
     assert!(exported.iter().all(|user| user.get("password_hash").is_none()));
-    assert!(accounts::export(&server.app, Some(last), false).await.unwrap().is_none());
-    let (exported, _) = accounts::export(&server.app, None, true).await.unwrap().unwrap();
+    assert!(accounts::export(&server.app.db, Some(last), false).await.unwrap().is_none());
+    let (exported, _) = accounts::export(&server.app.db, None, true).await.unwrap().unwrap();
     assert!(exported[1]["password_hash"].as_str().unwrap().starts_with("$2b$04$"), "ada's was renewed");
     assert_eq!(exported[2]["password_hash"], HASH);
 }
