@@ -143,6 +143,25 @@ pub fn make_private_file(file: &Path) -> io::Result<()> {
     private_file().create(true).open(file).map(drop)
 }
 
+/// As [`make_private_file`], for whom `other` belongs to, as SQLite does with the files that it makes: who looks at a database as root
+/// leaves nothing that its owner can't open. Only what is made here changes hands: what is there may be another's link to anything.
+pub fn make_private_file_like(file: &Path, other: &Path) -> io::Result<()> {
+    match private_file().create_new(true).open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(made) => {
+            // Where that is not allowed, whoever made it is not root, and uses it too.
+            #[cfg(unix)]
+            if let Ok(owner) = fs::metadata(other) {
+                use std::os::unix::fs::{MetadataExt, fchown};
+                fchown(&made, Some(owner.uid()), Some(owner.gid())).ok();
+            }
+            drop(made);
+            Ok(())
+        }
+    }
+}
+
 fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).truncate(false);
@@ -154,6 +173,26 @@ fn private_file() -> OpenOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As root, which is who can give files away; elsewhere all are one's own.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_beside_another_belongs_to_whom_that_does_and_no_link_is_followed() {
+        use std::os::unix::fs::{MetadataExt, chown, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let owner = |name: &str| fs::metadata(path(name)).unwrap().uid();
+        for name in ["database", "of_root"] {
+            make_private_file(&path(name)).unwrap();
+        }
+        chown(path("database"), Some(65534), Some(65534)).ok();
+        make_private_file_like(&path("lock"), &path("database")).unwrap();
+        assert_eq!(owner("lock"), owner("database"));
+        let before = owner("of_root");
+        symlink(path("of_root"), path("link")).unwrap();
+        make_private_file_like(&path("link"), &path("database")).unwrap();
+        assert_eq!(owner("of_root"), before);
+    }
 
     #[test]
     fn of_several_that_make_it_at_once_all_get_the_same() {

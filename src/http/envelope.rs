@@ -80,12 +80,12 @@ async fn answer(
             if response.request().app_data::<Data<App>>().is_some_and(|app| app.is_draining()) {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
-            let limit = response.request().extensions().get::<Standing>().copied();
             if code == Some(QUOTA_EXCEEDED)
                 && let Some(app) = response.request().app_data::<Data<App>>()
             {
                 app.counts.quota_refusals.add_one();
             }
+            let limit = response.request().extensions().get::<Standing>().copied();
             // Who waits for having guessed is within this limit, and would be misled.
             let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
             let limit = limit.filter(|limit| limit.wait.is_some() || !refused);

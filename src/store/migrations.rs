@@ -4,7 +4,6 @@
 //! may be started on it, as it must where a replica crashes in the middle of a rolling restart. A migration that does more
 //! raises the number in `compatibility` to its own: who knows no migration of that number is refused.
 
-use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -18,7 +17,7 @@ use super::connect::{close, connect, shown, without_deadlines};
 use super::db::{Db, Executor};
 use super::failure::Unusable;
 use crate::error::{Error, Result};
-use crate::private::make_private_file;
+use crate::private::make_private_file_like;
 
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/postgres")));
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| lenient(sqlx::migrate!("migrations/sqlite")));
@@ -189,7 +188,8 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     let mut lock_file = file.as_os_str().to_owned();
     lock_file.push(".lock");
     let lock_file = Path::new(&lock_file);
-    let lock = open_lock(lock_file, file).with_context(|| {
+    let lock = make_private_file_like(lock_file, file).and_then(|()| std::fs::File::open(lock_file));
+    let lock = lock.with_context(|| {
         format!("can't open {}, which must belong to whom the database does", lock_file.display())
     })?;
     // Held until it is dropped, and waited for elsewhere: who holds it may be a task of this very thread.
@@ -199,20 +199,6 @@ pub(super) async fn run_sqlite(options: &SqliteConnectOptions, file: &Path) -> a
     let applied: Applied = query_as(APPLIED).bind(newest()).fetch_one(&mut connection).await?;
     connection.close().await?;
     may_run_on(applied)
-}
-
-fn open_lock(lock_file: &Path, database: &Path) -> io::Result<std::fs::File> {
-    make_private_file(lock_file)?;
-    #[cfg(unix)]
-    if let (Ok(lock), Ok(owner)) = (std::fs::metadata(lock_file), std::fs::metadata(database)) {
-        use std::os::unix::fs::{MetadataExt, chown};
-        // As SQLite does with the files that it makes: who looks at a database as root leaves nothing that its owner can't open. Where that
-        // is not allowed, it is not needed, or to open the file fails.
-        if lock.uid() != owner.uid() {
-            chown(lock_file, Some(owner.uid()), Some(owner.gid())).ok();
-        }
-    }
-    std::fs::File::open(lock_file)
 }
 
 /// Applies the migrations, where nobody else does.
